@@ -1,0 +1,53 @@
+/** A message of the conversation as a language model sees it. */
+export type ModelMessage =
+  | { readonly role: 'system'; readonly text: string }
+  | { readonly role: 'user'; readonly text: string }
+  | { readonly role: 'assistant'; readonly text: string; readonly toolCalls?: readonly ModelToolCall[] }
+  | { readonly role: 'tool'; readonly toolCallId: string; readonly toolName: string; readonly result: string };
+
+export interface ModelToolCall {
+  readonly id: string;
+  readonly name: string;
+  /** JSON text as the model wrote it; may be malformed. */
+  readonly argumentsJson: string;
+}
+
+/** A function the model may call. Workflow edges and tools become these. */
+export interface ModelTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema (draft 2020-12) of the arguments; an object schema. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
+/** Token counts as the vendor reports them. */
+export interface ModelUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+}
+
+/** What a language model streams. Ends with exactly one `finish`, or the iteration throws. */
+export type LanguageModelPart =
+  | { readonly type: 'text-delta'; readonly text: string }
+  | { readonly type: 'tool-call'; readonly toolCall: ModelToolCall }
+  | { readonly type: 'finish'; readonly reason: 'stop' | 'length' | 'tool-calls' | 'other'; readonly usage: ModelUsage | undefined };
+
+/** One request. */
+export interface LanguageModelRequest {
+  readonly messages: readonly ModelMessage[];
+  readonly tools: readonly ModelTool[];
+  /** Cancels the request at the vendor. */
+  readonly signal: AbortSignal;
+  readonly maxOutputTokens: number;
+}
+
+/** A language-model vendor with its settings. */
+export interface LanguageModel {
+  readonly vendor: string;
+  readonly model: string;
+  /**
+   * Streams a reply.
+   * @throws AgentStreamError `vendor-*` from the iteration; the signal's reason on abort.
+   */
+  stream(request: LanguageModelRequest): AsyncIterable<LanguageModelPart>;
+}

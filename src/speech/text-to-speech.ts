@@ -1,0 +1,46 @@
+import type { AgentStreamError } from '../base/errors.js';
+
+/** What a voice reports about one utterance. */
+export type TextToSpeechEvent =
+  /** 8 kHz mu-law, any length; valid during the callback only. */
+  | { readonly type: 'audio'; readonly audio: Uint8Array }
+  /** When words are spoken, ms from the utterance's first sample (only where `capabilities.wordTimes`). */
+  | { readonly type: 'words'; readonly words: readonly { readonly text: string; readonly startMs: number; readonly endMs: number }[] }
+  /** All audio has been delivered; no event follows. */
+  | { readonly type: 'tts-end' }
+  /** The utterance is lost; no event follows. */
+  | { readonly type: 'tts-failed'; readonly error: AgentStreamError };
+
+/** One reply being spoken: text streams in, audio streams out. */
+export interface Utterance {
+  /** A clause or sentence, with its spaces. */
+  push(text: string): void;
+  /** No more text will come. */
+  end(): void;
+  /** Stops at once; no event follows. */
+  cancel(): void;
+}
+
+/** One call's connection to a voice, kept warm between utterances. */
+export interface TextToSpeechStream {
+  speak(onEvent: (event: TextToSpeechEvent) => void): Utterance;
+  close(): void;
+}
+
+/** How a voice is opened for one call. */
+export interface TextToSpeechOptions {
+  readonly language: string;
+  readonly signal: AbortSignal;
+}
+
+/** A text-to-speech vendor with its settings. */
+export interface TextToSpeech {
+  readonly vendor: string;
+  readonly model: string;
+  readonly voice: string;
+  /** Identifies voice and settings: equal keys and texts give equal audio, so that fixed phrases can be cached. */
+  readonly cacheKey: string;
+  readonly capabilities: { readonly wordTimes: boolean };
+  /** Opens at once and connects in the background; a failure fails each utterance, never throws. */
+  open(options: TextToSpeechOptions): TextToSpeechStream;
+}
