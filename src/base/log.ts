@@ -57,7 +57,7 @@ function wrap(logger: Logger): Log {
 export function createLog(level: Level | 'silent', destination?: DestinationStream): Log {
   const readable = destination === undefined && process.stdout.isTTY;
   const stream = readable ? pretty({ colorize: true, ignore: 'pid,hostname' }) : destination;
-  const options = { level, base: undefined, timestamp: createPino.stdTimeFunctions.isoTime };
+  const options = { level, base: null, timestamp: createPino.stdTimeFunctions.isoTime };
   return wrap(stream === undefined ? createPino(options) : createPino(options, stream));
 }
 
