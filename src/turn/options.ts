@@ -1,0 +1,50 @@
+/** When a pause ends the caller's turn. All times in ms of silence after speech. */
+export interface EndpointingOptions {
+  /** Silence that ends a turn whose words sound complete. Default 300. */
+  readonly minDelayMs: number;
+  /** Silence that ends a turn whatever its words. Default 1,200. */
+  readonly maxDelayMs: number;
+  /** How long the settled transcript is waited for after `finalize`; then the interim text counts. Default 1,500. */
+  readonly transcriptTimeoutMs: number;
+}
+
+/** When the caller's voice stops the agent. */
+export interface InterruptionOptions {
+  /** False: the caller's words are kept, but never stop the agent. Default true. */
+  readonly isEnabled: boolean;
+  /** Speech that must last before playout is cleared. Default 160 ms; the detector's confirm window. */
+  readonly minDurationMs: number;
+  /** Words that must be recognised before playout is cleared. Default 0: the voice alone is enough. */
+  readonly minWords: number;
+  /** Words that show attention and do not take the turn, lower-case. */
+  readonly acknowledgementWords: readonly string[];
+  /** After a cleared interruption without words, the agent goes on from where it was heard. Default 1,500 ms. */
+  readonly falseInterruptionTimeoutMs: number;
+  /** False: a false interruption ends the reply. Default true. */
+  readonly canResume: boolean;
+}
+
+/** Everything the turn machine can be told. */
+export interface TurnOptions {
+  readonly endpointing: EndpointingOptions;
+  readonly interruption: InterruptionOptions;
+  /** True: the recogniser decides when a turn is over. */
+  readonly hasVendorTurns: boolean;
+  /** Silence of both sides after which the caller is asked whether they are there. Default 10,000 ms. */
+  readonly idleTimeoutMs: number;
+}
+
+/** The defaults, every one visible. */
+export const defaultTurnOptions = {
+  endpointing: { minDelayMs: 300, maxDelayMs: 1200, transcriptTimeoutMs: 1500 },
+  interruption: {
+    isEnabled: true,
+    minDurationMs: 160,
+    minWords: 0,
+    acknowledgementWords: ['mm-hm', 'mhm', 'mm', 'uh-huh', 'uhuh', 'yeah', 'yes', 'yep', 'ok', 'okay', 'right', 'sure', 'i see', 'aha', 'hm', 'hmm'],
+    falseInterruptionTimeoutMs: 1500,
+    canResume: true,
+  },
+  hasVendorTurns: false,
+  idleTimeoutMs: 10_000,
+} as const satisfies TurnOptions;
