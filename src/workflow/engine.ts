@@ -1,5 +1,18 @@
 import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-model.js';
 
+/**
+ * The contract between the workflow engine (step.ts, pure) and the call that runs it.
+ *
+ * A *reply* begins with the first `say` or `ask-model` and ends with one `reply-heard`; the speech of its actions is played in order.
+ * The call keeps these rules:
+ * - An uninterrupted `reply-heard` is sent once every action of the reply is done: the model's pass reported, all speech played.
+ * - An interruption aborts the pass in flight and drops the rest. Then `reply-heard` with `isInterrupted`, also where nothing was
+ *   heard, and no `model-finished` of the aborted pass.
+ * - `caller-turn`, a `dtmf-received` that takes an edge, `transfer-failed` and `end-requested` begin a new reply. Sent while one is in
+ *   progress they count as its end: the pass in flight is aborted and not reported. End it with `reply-heard` first where it can be.
+ * - `hang-up` and `transfer` come once the words before them were heard; `hang-up` is the last action of a run.
+ */
+
 /** Variables of the run: initial context overlaid by what was gathered. Null-prototype; no prototype keys. */
 export type Variables = Readonly<Record<string, unknown>>;
 
@@ -11,22 +24,57 @@ export type ConversationEntry =
   /** A note to the model that nobody said, such as "the caller has been silent". */
   | { readonly role: 'note'; readonly text: string };
 
+/** Why the engine hangs up. `vendor_error`: the language model failed too often in a row. */
+export type HangUpReason =
+  | 'agent_hangup'
+  | 'idle_timeout'
+  | 'max_duration'
+  | 'quota_exceeded'
+  | 'drained'
+  | 'operator_hangup'
+  | 'vendor_error';
+
+/** Where a transfer goes. `originId` is the prompted node the call returns to when the transfer fails without an edge for it. */
+export interface TransferPlan {
+  readonly destination: string;
+  readonly mode: 'cold' | 'warm';
+  readonly timeoutSeconds: number;
+  readonly originId: string;
+}
+
+/** A reply in progress, whatever follows it. */
+interface Replying {
+  readonly name: 'replying';
+  /** Model passes still allowed before the caller's next turn. */
+  readonly passesLeft: number;
+  /** True while the model's pass has not been reported. */
+  readonly isModelPending: boolean;
+  /** Words given to the voice in this reply so far: the model sees them until `reply-heard` says what was heard of them. */
+  readonly spoken: string;
+}
+
 /** What the engine is waiting for. */
 export type WorkflowPhase =
   | { readonly name: 'not-started' }
-  /** The agent speaks fixed words or the model is asked; `passesLeft` bounds chains of model passes without a caller's turn. */
-  | { readonly name: 'replying'; readonly passesLeft: number; readonly then: 'listen' | 'hang-up' | 'transfer' }
+  /** The agent speaks fixed words or the model is asked. */
+  | (Replying & { readonly then: 'listen' })
+  /** The last words. `isForced`: nothing may interrupt them any more. */
+  | (Replying & { readonly then: 'hang-up'; readonly reason: HangUpReason; readonly isForced: boolean })
+  | (Replying & { readonly then: 'transfer'; readonly transfer: TransferPlan })
   | { readonly name: 'listening' }
-  | { readonly name: 'transferring' }
-  | { readonly name: 'ended' };
+  | { readonly name: 'transferring'; readonly transfer: TransferPlan }
+  | { readonly name: 'ended'; readonly reason: HangUpReason };
 
 /** The whole state of one run's workflow: plain data, replayable from the run's events. */
 export interface WorkflowState {
   readonly nodeId: string;
   readonly phase: WorkflowPhase;
+  /** Names of the nodes entered, in order: `gathered_context.nodes_visited`. */
   readonly nodesVisited: readonly string[];
   readonly variables: Variables;
   readonly conversation: readonly ConversationEntry[];
+  /** Model passes in a row that failed or gave nothing the caller could hear. */
+  readonly failedPasses: number;
 }
 
 /** What happens to the workflow. */
@@ -49,7 +97,7 @@ export type WorkflowEvent =
 
 /** What the shell must do, in order. */
 export type WorkflowAction =
-  /** Speak fixed words. `isFinal`: nothing follows in this reply. */
+  /** Speak fixed words, after whatever of the reply is still being spoken. */
   | { readonly type: 'say'; readonly text: string; readonly allowInterrupt: boolean }
   /** Ask the model and speak what it streams. */
   | {
@@ -57,12 +105,15 @@ export type WorkflowAction =
       readonly messages: readonly ModelMessage[];
       readonly tools: readonly ModelTool[];
       readonly allowInterrupt: boolean;
-      /** What to say if the model gives nothing speakable, so that the caller always hears something. */
+      /**
+       * What is said when the pass gives nothing speakable. The engine says it itself when `model-finished` comes without words and
+       * without an edge; a shell that speaks it on its own reports it as the pass's `text`.
+       */
       readonly fallbackText: string;
     }
-  /** Hang up once everything said was heard. */
-  | { readonly type: 'hang-up'; readonly reason: 'agent_hangup' | 'idle_timeout' | 'max_duration' | 'quota_exceeded' | 'drained' | 'operator_hangup' }
-  /** Transfer once everything said was heard. */
+  /** Hang up: everything said was heard. */
+  | { readonly type: 'hang-up'; readonly reason: HangUpReason }
+  /** Transfer: everything said was heard. */
   | { readonly type: 'transfer'; readonly destination: string; readonly mode: 'cold' | 'warm'; readonly timeoutSeconds: number }
   | { readonly type: 'node-entered'; readonly nodeId: string; readonly name: string };
 
