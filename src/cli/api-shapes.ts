@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { CliError } from './cli-error.js';
+import { exitCodes } from './exit-codes.js';
+
+/** What the commands read of an agent (GET /agents, GET /agents/{uuid}). Other fields pass through. */
+export const agentShape = z.looseObject({
+  uuid: z.string(),
+  name: z.string(),
+  is_archived: z.boolean().optional(),
+  published_version: z.number().nullish(),
+  draft_version: z.number().nullish(),
+  has_stream_token: z.boolean().optional(),
+  updated_at: z.string().optional(),
+});
+
+/** What the commands read of a version (GET /agents/{uuid}/versions and what draft and publish answer). */
+export const versionShape = z.looseObject({
+  number: z.number(),
+  status: z.enum(['draft', 'published', 'archived']),
+  workflow_definition: z.unknown().optional(),
+  settings: z.unknown().optional(),
+  template_context_variables: z.unknown().optional(),
+});
+
+/** What the commands read of a run. */
+export const runShape = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  agent_uuid: z.string(),
+  agent_version: z.number(),
+  mode: z.string(),
+  state: z.enum(['initialized', 'running', 'completed', 'failed']),
+  initial_context: z.record(z.string(), z.unknown()),
+  gathered_context: z.record(z.string(), z.unknown()),
+  end_reason: z.string().nullable(),
+  close_code: z.number().nullable(),
+  close_reason: z.string().nullable(),
+  created_at: z.string(),
+  answered_at: z.string().nullable(),
+  ended_at: z.string().nullable(),
+  duration_ms: z.number().nullable(),
+});
+
+/** One event of a run, stored or live. */
+export const runEventShape = z.looseObject({
+  seq: z.number(),
+  at_ms: z.number(),
+  type: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+
+/** One line of a transcript. */
+export const transcriptLineShape = z.looseObject({
+  turn_id: z.number(),
+  role: z.enum(['caller', 'agent']),
+  text: z.string(),
+  start_ms: z.number(),
+  end_ms: z.number(),
+  interrupted: z.boolean().optional(),
+});
+
+/** An API key without its secret. */
+export const apiKeyShape = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  prefix: z.string(),
+  created_at: z.string(),
+  last_used_at: z.string().nullish(),
+  expires_at: z.string().nullish(),
+});
+
+/** A stored telephony configuration; its secrets never leave the server. */
+export const telephonyConfigShape = z.looseObject({ id: z.string(), name: z.string(), provider: z.string() });
+
+/** A page of a list. */
+export function pageOf<Item>(item: z.ZodType<Item>): z.ZodType<{ items: Item[]; next_cursor?: string | null | undefined }> {
+  return z.looseObject({ items: z.array(item), next_cursor: z.string().nullish() });
+}
+
+/**
+ * Reads an answer of the API.
+ * @throws CliError where server and command line do not fit together
+ */
+export function readAnswer<T>(shape: z.ZodType<T>, answer: unknown, what: string): T {
+  const result = shape.safeParse(answer);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.map(String).join('.')}`;
+  throw new CliError(exitCodes.failure, `${what}: unexpected answer${where}: ${issue?.message ?? 'does not match'}`, {
+    cure: 'Server and command line may be of different versions; compare agent-stream --version.',
+    cause: result.error,
+  });
+}
