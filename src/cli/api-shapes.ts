@@ -39,7 +39,12 @@ export const runShape = z.looseObject({
   answered_at: z.string().nullable(),
   ended_at: z.string().nullable(),
   duration_ms: z.number().nullable(),
+  latency: z.record(z.string(), z.unknown()).optional(),
+  recording_url: z.string().nullish(),
 });
+
+/** A run as the API shows it. */
+export type RunAnswer = z.output<typeof runShape>;
 
 /** One event of a run, stored or live. */
 export const runEventShape = z.looseObject({
@@ -48,6 +53,9 @@ export const runEventShape = z.looseObject({
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
 });
+
+/** An event as the API shows it. */
+export type RunEventAnswer = z.output<typeof runEventShape>;
 
 /** One line of a transcript. */
 export const transcriptLineShape = z.looseObject({
@@ -58,6 +66,9 @@ export const transcriptLineShape = z.looseObject({
   end_ms: z.number(),
   interrupted: z.boolean().optional(),
 });
+
+/** A transcript line as the API shows it. */
+export type TranscriptLineAnswer = z.output<typeof transcriptLineShape>;
 
 /** An API key without its secret. */
 export const apiKeyShape = z.looseObject({

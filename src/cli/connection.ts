@@ -21,7 +21,7 @@ export function withServerOption(command: Command): Command {
 
 /** Address of the server: the option, else AGENT_STREAM_URL, else this machine at PORT. No trailing slash. */
 export function serverUrlOf(options: ConnectionOptions, env: CliContext['env']): string {
-  const text = options.server ?? env.AGENT_STREAM_URL ?? `http://127.0.0.1:${env.PORT ?? '8080'}`;
+  const text = options.server ?? present(env.AGENT_STREAM_URL) ?? `http://127.0.0.1:${present(env.PORT) ?? '8080'}`;
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new CliError(exitCodes.usage, `not a server address: ${text}`, { cure: 'Give an http:// or https:// URL.' });
@@ -34,14 +34,20 @@ export function serverUrlOf(options: ConnectionOptions, env: CliContext['env']):
  * and is never sent anywhere else. Undefined where there is none.
  */
 export function apiKeyFor(serverUrl: string, env: CliContext['env']): string | undefined {
-  if (env.AGENT_STREAM_API_KEY !== undefined && env.AGENT_STREAM_API_KEY !== '') return env.AGENT_STREAM_API_KEY;
+  const key = present(env.AGENT_STREAM_API_KEY);
+  if (key !== undefined) return key;
   if (!isLoopback(new URL(serverUrl).hostname)) return undefined;
   try {
-    return readFileSync(join(env.AGENT_STREAM_DATA_DIR ?? 'data', cliApiKeyFile), 'utf8').trim();
+    return readFileSync(join(present(env.AGENT_STREAM_DATA_DIR) ?? 'data', cliApiKeyFile), 'utf8').trim();
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'EACCES')) return undefined;
     throw error;
   }
+}
+
+/** An empty variable counts as unset, as it does for the server. */
+function present(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
 }
 
 function isLoopback(hostname: string): boolean {

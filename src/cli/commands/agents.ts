@@ -1,5 +1,5 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { z } from 'zod';
 import { contentOf, parseJsonFile, readAgentFile, serializeAgentFile, type AgentFile } from '../agent-file.js';
 import type { ApiClient } from '../api-client.js';
@@ -11,6 +11,7 @@ import { exitCodes } from '../exit-codes.js';
 import { formatTime } from '../format.js';
 import { diffLines, withContext } from '../line-diff.js';
 import { printable } from '../output.js';
+import { parseLimit } from '../parse-limit.js';
 
 /** Lines shown around a difference. */
 const diffContextLines = 3;
@@ -170,13 +171,6 @@ function registerStreamUrl(command: Command, context: CliContext): void {
 const agentPath = (uuid: string) => `/agents/${encodeURIComponent(uuid)}`;
 
 const versionText = (version: number | null | undefined) => (version === null || version === undefined ? '-' : `v${version}`);
-
-/** Commander option parser for `--limit`. */
-export function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 200) throw new InvalidArgumentError('It must be a whole number from 1 to 200.');
-  return limit;
-}
 
 /** An agent file's content, or a workflow document alone (it has nodes and edges, and no name of an agent). */
 function readContent(path: string): object {

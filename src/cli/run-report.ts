@@ -1,0 +1,62 @@
+import type { RunAnswer, RunEventAnswer, TranscriptLineAnswer } from './api-shapes.js';
+import { formatCallTime, formatDuration, formatTime, formatValue } from './format.js';
+import { printable } from './output.js';
+
+/** Longest rendering of an event's data on its line. */
+const maxDataLength = 160;
+
+/** The head of `runs show`: who called, how it ended, what it knew. */
+export function describeRun(run: RunAnswer): string[] {
+  const ended = run.end_reason === null ? run.state : `${run.state} (${run.end_reason})`;
+  const close = run.close_code === null ? '-' : `${run.close_code} ${run.close_reason ?? ''}`;
+  const rows: readonly (readonly [string, string])[] = [
+    ['id', run.id],
+    ['agent', `${run.agent_uuid} v${run.agent_version}`],
+    ['provider', run.mode],
+    ['caller', formatValue(run.initial_context.caller_number)],
+    ['called', formatValue(run.initial_context.called_number)],
+    ['state', ended],
+    ['socket closed', close.trim()],
+    ['created', `${formatTime(run.created_at)} UTC`],
+    ['duration', formatDuration(run.duration_ms)],
+    ['recording', formatValue(run.recording_url)],
+    ...Object.entries(run.gathered_context).map(([name, value]) => [`gathered ${name}`, formatValue(value)] as const),
+  ];
+  return [run.name, ...rows.map(([name, value]) => `  ${printable(name).padEnd(24)} ${printable(value)}`)];
+}
+
+/** The conversation with its times on the call clock, and the latency of each turn below the reply. */
+export function describeTurns(lines: readonly TranscriptLineAnswer[], latency: RunAnswer['latency']): string[] {
+  if (lines.length === 0) return ['Nothing was said.'];
+  const turns = latencyByTurn(latency);
+  return lines.flatMap((line) => {
+    const interrupted = line.interrupted === true ? ' — interrupted' : '';
+    const spoken = `${formatCallTime(line.start_ms).padStart(8)}  ${line.role.padEnd(6)}  ${printable(line.text)}${interrupted}`;
+    const parts = line.role === 'agent' ? turns.get(line.turn_id) : undefined;
+    turns.delete(line.role === 'agent' ? line.turn_id : Number.NaN);
+    return parts === undefined ? [spoken] : [spoken, `${' '.repeat(18)}${parts}`];
+  });
+}
+
+/** `latency.turns`: one object per turn with `turn_id` and values in ms. */
+function latencyByTurn(latency: RunAnswer['latency']): Map<number, string> {
+  const turns: unknown = latency?.turns;
+  const described = new Map<number, string>();
+  for (const turn of Array.isArray(turns) ? (turns as readonly unknown[]) : []) {
+    if (typeof turn !== 'object' || turn === null || !('turn_id' in turn) || typeof turn.turn_id !== 'number') continue;
+    const parts = Object.entries(turn)
+      .filter(([name, value]) => name.endsWith('_ms') && typeof value === 'number')
+      .map(([name, value]) => `${name.slice(0, -'_ms'.length).replaceAll('_', ' ')} ${Math.round(value as number)} ms`);
+    if (parts.length > 0) described.set(turn.turn_id, parts.join(', '));
+  }
+  return described;
+}
+
+/** One event as one line. */
+export function describeEvent(event: RunEventAnswer): string {
+  const data = Object.entries(event.data)
+    .map(([name, value]) => `${name}=${formatValue(value)}`)
+    .join(' ');
+  const shown = data.length > maxDataLength ? `${data.slice(0, maxDataLength)}…` : data;
+  return `${formatCallTime(event.at_ms).padStart(8)}  ${printable(event.type).padEnd(22)}  ${printable(shown)}`.trimEnd();
+}
