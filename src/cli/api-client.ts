@@ -1,6 +1,7 @@
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
+import { formatValue } from './format.js';
 import { createServerSentEventParser, type ServerSentEvent } from './server-sent-events.js';
 
 /** Longest wait for an answer of the API. */
@@ -41,13 +42,13 @@ export interface ApiClientOptions {
 export function createApiClient(options: ApiClientOptions): ApiClient {
   const { serverUrl, clock, signal } = options;
 
-  async function send(method: string, path: string, request: ApiRequest, accept: string, until: AbortSignal): Promise<Response> {
+  async function send(method: string, path: string, request: ApiRequest, answer: { accept: string; signal: AbortSignal }): Promise<Response> {
     const url = new URL(`${serverUrl}/api/v1${path}`);
     for (const [name, value] of Object.entries(request.query ?? {})) if (value !== undefined) url.searchParams.set(name, String(value));
-    const headers: Record<string, string> = { accept };
+    const headers: Record<string, string> = { accept: answer.accept };
     if (options.apiKey !== undefined) headers.authorization = `Bearer ${options.apiKey}`;
     if (request.body !== undefined) headers['content-type'] = 'application/json';
-    const init: RequestInit = { method, headers, signal: until, redirect: 'error' };
+    const init: RequestInit = { method, headers, signal: answer.signal, redirect: 'error' };
     if (request.body !== undefined) init.body = JSON.stringify(request.body);
     const response = await options.fetch(url, init).catch((error: unknown) => {
       throw connectionError(serverUrl, error, signal);
@@ -61,7 +62,7 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     async request(method, path, request = {}) {
       const deadline = deadlineSignal(clock, requestTimeoutMs, signal, () => new Error(`no answer within ${requestTimeoutMs / 1000} s`));
       try {
-        const response = await send(method, path, request, 'application/json', deadline.signal);
+        const response = await send(method, path, request, { accept: 'application/json', signal: deadline.signal });
         const text = await response.text();
         return text === '' ? undefined : parseJson(text, `${method} ${path}`);
       } finally {
@@ -69,13 +70,13 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
       }
     },
     async *follow(path, query = {}) {
-      const response = await send('GET', path, { query }, 'text/event-stream', signal);
+      const response = await send('GET', path, { query }, { accept: 'text/event-stream', signal });
       if (response.body === null) return;
       const events: ServerSentEvent[] = [];
       const parse = createServerSentEventParser((event) => events.push(event));
       const decoder = new TextDecoder();
-      for await (const chunk of response.body) {
-        parse(decoder.decode(chunk as Uint8Array, { stream: true }));
+      for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+        parse(decoder.decode(chunk, { stream: true }));
         yield* events.splice(0);
       }
     },
@@ -123,9 +124,13 @@ function readProblem(body: unknown): Problem {
 function describeFieldError(error: unknown): string {
   if (typeof error !== 'object' || error === null) return String(error);
   const fields = error as Readonly<Record<string, unknown>>;
-  const where = [fields.path, fields.field, fields.node, fields.edge].find((value) => value !== undefined && value !== null && value !== '');
+  const where = [fields.path, fields.element_id].find((value) => value !== undefined && value !== null && value !== '');
   if (typeof fields.message !== 'string') return JSON.stringify(error);
-  return where === undefined ? fields.message : `${Array.isArray(where) ? where.join('.') : String(where as string)}: ${fields.message}`;
+  return where === undefined ? fields.message : `${formatWhere(where)}: ${fields.message}`;
+}
+
+function formatWhere(where: unknown): string {
+  return Array.isArray(where) ? where.join('.') : formatValue(where);
 }
 
 async function refusal(response: Response, what: string): Promise<CliError> {

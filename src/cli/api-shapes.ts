@@ -2,24 +2,22 @@ import { z } from 'zod';
 import { CliError } from './cli-error.js';
 import { exitCodes } from './exit-codes.js';
 
-/** What the commands read of an agent (GET /agents, GET /agents/{uuid}). Other fields pass through. */
+/** What the commands read of an agent in a list. Other fields pass through. */
 export const agentShape = z.looseObject({
   uuid: z.string(),
   name: z.string(),
-  is_archived: z.boolean().optional(),
-  published_version: z.number().nullish(),
-  draft_version: z.number().nullish(),
-  has_stream_token: z.boolean().optional(),
-  updated_at: z.string().optional(),
+  status: z.enum(['active', 'archived']),
+  published_version: z.number().nullable(),
+  draft_version: z.number().nullable(),
+  requires_stream_token: z.boolean(),
+  updated_at: z.string(),
 });
 
-/** What the commands read of a version (GET /agents/{uuid}/versions and what draft and publish answer). */
-export const versionShape = z.looseObject({
-  number: z.number(),
-  status: z.enum(['draft', 'published', 'archived']),
-  workflow_definition: z.unknown().optional(),
-  settings: z.unknown().optional(),
-  template_context_variables: z.unknown().optional(),
+/** One agent with its content: the draft, else the published version. */
+export const agentDetailShape = agentShape.extend({
+  workflow_definition: z.record(z.string(), z.unknown()),
+  settings: z.record(z.string(), z.unknown()),
+  template_context_variables: z.record(z.string(), z.unknown()),
 });
 
 /** What the commands read of a run. */

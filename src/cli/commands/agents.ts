@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { contentOf, parseJsonFile, readAgentFile, serializeAgentFile, type AgentFile } from '../agent-file.js';
 import type { ApiClient } from '../api-client.js';
-import { agentShape, pageOf, readAnswer, versionShape } from '../api-shapes.js';
+import { agentDetailShape, agentShape, pageOf, readAnswer } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
 import type { CliContext, RegisterCommand } from '../command.js';
 import { connect, withServerOption, type ConnectionOptions } from '../connection.js';
@@ -53,7 +53,7 @@ function registerReading(command: Command, context: CliContext): void {
         [{ title: 'UUID' }, { title: 'NAME' }, { title: 'PUBLISHED', align: 'right' }, { title: 'DRAFT', align: 'right' }, { title: 'UPDATED (UTC)' }],
         page.items.map((agent) => [
           agent.uuid,
-          agent.is_archived === true ? `${agent.name} (archived)` : agent.name,
+          agent.status === 'archived' ? `${agent.name} (archived)` : agent.name,
           versionText(agent.published_version),
           versionText(agent.draft_version),
           formatTime(agent.updated_at),
@@ -68,11 +68,11 @@ function registerReading(command: Command, context: CliContext): void {
       const answer = await connect(options, context).request('GET', agentPath(uuid));
       if (options.json === true) return context.output.json(answer);
       const agent = readAnswer(agentShape, answer, 'show agent');
-      context.output.line(`${printable(agent.name)}${agent.is_archived === true ? ' (archived)' : ''}`);
+      context.output.line(`${printable(agent.name)}${agent.status === 'archived' ? ' (archived)' : ''}`);
       context.output.line(`  uuid          ${agent.uuid}`);
       context.output.line(`  published     ${versionText(agent.published_version)}`);
       context.output.line(`  draft         ${versionText(agent.draft_version)}`);
-      context.output.line(`  stream token  ${agent.has_stream_token === true ? 'required' : 'not required'}`);
+      context.output.line(`  stream token  ${agent.requires_stream_token ? 'required' : 'not required'}`);
       context.output.line(`  updated       ${formatTime(agent.updated_at)} UTC`);
     });
 }
@@ -124,8 +124,7 @@ function registerLifecycle(command: Command, context: CliContext): void {
   withServerOption(command.command('publish <uuid>').description('publish the draft; new calls use it')).action(
     async (uuid: string, options: ConnectionOptions) => {
       const answer = await connect(options, context).request('POST', `${agentPath(uuid)}/publish`, { body: {} });
-      const version = z.looseObject({ published_version: z.number() }).or(versionShape.transform((one) => ({ published_version: one.number })));
-      context.output.line(`Published version ${readAnswer(version, answer, 'publish').published_version}`);
+      context.output.line(`Published version ${readAnswer(z.looseObject({ version: z.number() }), answer, 'publish').version}`);
     },
   );
 
@@ -181,17 +180,9 @@ function readContent(path: string): object {
 
 /** The agent as the server has it: its draft where there is one, else the published version. */
 async function fetchAgentFile(client: ApiClient, uuid: string): Promise<AgentFile> {
-  const agent = readAnswer(agentShape, await client.request('GET', agentPath(uuid)), 'agent');
-  const versions = readAnswer(pageOf(versionShape), await client.request('GET', `${agentPath(uuid)}/versions`), 'versions').items;
-  const version = versions.find((one) => one.status === 'draft') ?? versions.find((one) => one.status === 'published');
-  if (version === undefined) throw new CliError(exitCodes.refused, `agent ${uuid} has neither a draft nor a published version`);
-  return {
-    uuid: agent.uuid,
-    name: agent.name,
-    workflow_definition: version.workflow_definition,
-    settings: version.settings,
-    template_context_variables: readAnswer(z.record(z.string(), z.unknown()), version.template_context_variables ?? {}, 'variables'),
-  };
+  const agent = readAnswer(agentDetailShape, await client.request('GET', agentPath(uuid)), 'agent');
+  const { name, workflow_definition, settings, template_context_variables } = agent;
+  return { uuid: agent.uuid, name, workflow_definition, settings, template_context_variables };
 }
 
 async function pushFile(path: string, isPublishing: boolean, client: ApiClient, context: CliContext): Promise<void> {
