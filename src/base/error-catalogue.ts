@@ -238,6 +238,31 @@ const entries = {
     cure: 'See errors[]: each names node or edge, field and cure.',
   }),
   conflict: entry('Conflict', 409, { cause: 'Another change came first, or the name is taken.', cure: 'Read again and retry.' }),
+  'precondition-failed': entry('The document has changed', 412, {
+    cause: 'If-Match names another state of the document than the stored one.',
+    cure: 'Read it again, apply the change to what was read, and send its ETag.',
+  }),
+  'body-too-large': entry('Request body too large', 413, {
+    cause: 'The body exceeds 1 MB.',
+    cure: 'Send less.',
+  }),
+  'unsupported-media-type': entry('Unsupported content type', 415, {
+    cause: 'The body’s Content-Type is not one this path reads.',
+    cure: 'Send Content-Type: application/json.',
+  }),
+  'method-not-allowed': entry('Method not allowed', 405, {
+    cause: 'The path exists, but not with this method.',
+    cure: 'See the Allow header and /api/v1/openapi.json.',
+  }),
+  'upgrade-required': entry('WebSocket upgrade required', 426, {
+    cause: 'The stream path was requested without a WebSocket upgrade.',
+    cure: 'Give the URL to the telephony provider’s media stream; a proxy in between must pass the Upgrade header on.',
+  }),
+  'not-ready': entry('Not ready', 503, {
+    retryable: true,
+    cause: 'The database does not answer.',
+    cure: 'See the server’s log; liveness is at /healthz.',
+  }),
   'rate-limited': entry('Too many requests', 429, {
     retryable: true,
     cause: 'This client sent too many requests.',

@@ -1,0 +1,47 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import type { AppServices } from './services.js';
+
+type TransformObject = NonNullable<FastifyDynamicSwaggerOptions['transformObject']>;
+
+const problemResponse = {
+  description: 'Problem (RFC 9457)',
+  content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+};
+
+/** Every operation can answer a problem: said once here instead of at each route. */
+const withProblems: TransformObject = (document) => {
+  const described = jsonSchemaTransformObject(document);
+  for (const path of Object.values(described.paths ?? {})) {
+    for (const operation of Object.values(path ?? {})) {
+      if (typeof operation === 'object' && operation !== null && 'responses' in operation) {
+        Object.assign(operation.responses ?? {}, { default: problemResponse });
+      }
+    }
+  }
+  return described;
+};
+
+/** The OpenAPI 3.1 document, generated from the schemas in use. */
+export function openApiOptions({ version, publicUrl }: Pick<AppServices, 'version' | 'publicUrl'>): FastifyDynamicSwaggerOptions {
+  return {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Agent Stream',
+        version,
+        description: 'One WebSocket URL that answers phone calls: agents, telephony configurations, runs and live control.',
+      },
+      servers: [{ url: publicUrl() }],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+        },
+      },
+      security: [{ bearer: [] }, { apiKey: [] }],
+    },
+    transform: jsonSchemaTransform,
+    transformObject: withProblems,
+  };
+}

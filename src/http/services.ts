@@ -1,0 +1,78 @@
+import type { Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import type { Config } from '../config.js';
+import type { AgentContent, RunCommand, Store, TelephonyConfig } from '../store/store.js';
+import type { ProviderControl, ProviderModule } from '../telephony/provider.js';
+import type { Metrics } from './metrics.js';
+import type { Setup } from './setup.js';
+
+/** One thing wrong with a document: where, what, and how to cure it. */
+export interface Problem {
+  /** Dotted path below the checked value: `nodes.2.data.prompt`. Empty: the whole value. */
+  readonly path: string;
+  /** One sentence, with the cure. */
+  readonly message: string;
+  /** Node or edge of a workflow. */
+  readonly elementId?: string | undefined;
+}
+
+/** The calls of this node, as far as the API needs them; implemented by call/call-directory.ts. */
+export interface LiveCalls {
+  activeCount(): number;
+  readonly maxCalls: number;
+  isDraining(): boolean;
+  /**
+   * Carries out a command on a live call, whichever node holds it.
+   * @throws AgentStreamError `run-not-live`, `transfer-unsupported`, `transfer-invalid-destination`, `provider-*`
+   */
+  control(runId: string, command: RunCommand, signal: AbortSignal): Promise<void>;
+  /**
+   * The provider reported that the call behind the run is over. A hint: the session ends the run if its socket lingers.
+   * Does nothing where the run is not held by this node. Must not throw.
+   */
+  noteCallEnded(runId: string, status: string): void;
+}
+
+/** What makes an agent's content valid; implemented over workflow/compile.ts and speech/models.ts. */
+export interface AgentRules {
+  /** The document of an agent that is created without one. */
+  starterWorkflow(): unknown;
+  /** Every problem of workflow, settings and models; empty: it can be published. */
+  problemsOf(content: AgentContent): readonly Problem[];
+  /** Every problem of a `settings.models` value alone, as the organization's default holds it. */
+  problemsOfModels(models: unknown): readonly Problem[];
+}
+
+/** A vendor as far as stored credentials are concerned. */
+export interface KnownVendor {
+  readonly name: string;
+  /** False: the vendor takes no key, so that none can be stored. */
+  readonly needsKey: boolean;
+}
+
+/** Everything the HTTP application is built from. */
+export interface AppServices {
+  readonly config: Config;
+  /** The package's version, for the OpenAPI document. */
+  readonly version: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly providers: readonly ProviderModule[];
+  readonly vendors: readonly KnownVendor[];
+  readonly agentRules: AgentRules;
+  readonly liveCalls: LiveCalls;
+  readonly setup: Setup;
+  readonly metrics: Metrics;
+  /** The origin clients and providers reach this server at: `config.publicUrl`, or the actual port where `PORT` is 0. */
+  readonly publicUrl: () => string;
+  /** REST control with the configuration's credential; the caller may share one per configuration. */
+  createControl(telephonyConfig: TelephonyConfig): ProviderControl;
+  /** Gives a warm transfer's callback to the call that waits for it. False where no call knows the id and secret. */
+  onTransferCallback(transferId: string, secret: string, body: unknown): boolean;
+  /** Requests per minute and client address beyond which 429 is answered. Default {@link defaultRequestsPerMinute}. */
+  readonly requestsPerMinute?: number | undefined;
+}
+
+/** Far above a person with a dashboard and a few scripts, far below what would hurt the calls of this process. */
+export const defaultRequestsPerMinute = 6000;
