@@ -72,6 +72,8 @@ export interface ProviderControlOptions<Credentials> {
   readonly baseUrl: string;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** Requests that the account's bucket takes per window; default: the provider's documented limit. Shared by the process. */
+  readonly rateLimit?: { readonly requests: number; readonly windowMs: number };
 }
 
 /** A status or CDR post of a provider, understood. */

@@ -1,0 +1,158 @@
+import { sleep, type Clock } from '../../base/clock.js';
+import { AgentStreamError, toAgentStreamError } from '../../base/errors.js';
+import { createRateLimiter, type RateLimit, type RateLimiter, type RequestPriority } from '../rate-limiter.js';
+
+/** The lower of the two documented limits per domain: 10 requests in 10 s. */
+const DEFAULT_RATE_LIMIT: RateLimit = { requests: 10, windowMs: 10_000 };
+
+/** Domains whose bucket is remembered; the one least recently added goes first. */
+const MAX_LIMITERS = 1000;
+
+/** An answer's body is read to this size; sessions carry SIP headers, so some kilobytes are usual. */
+const MAX_BODY_BYTES = 65_536;
+
+/** Wait after a 429 that names no time. */
+const DEFAULT_RETRY_AFTER_MS = 1000;
+
+/** First wait before a retry; it doubles with each one. */
+const BACKOFF_MS = 250;
+
+/** An answer of the API. `body` is undefined where it is empty, null where it is not JSON. */
+export interface RestAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** One call of the API. */
+export interface RestRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Path segments, each encoded on its own. */
+  readonly path: readonly string[];
+  readonly body?: unknown;
+  readonly priority: RequestPriority;
+  /** Retries at most, all within the signal's time. */
+  readonly retries: number;
+  /** `rate-limit-only`: for requests that must not be repeated once the provider may have acted on them. */
+  readonly retryOn: 'any-failure' | 'rate-limit-only';
+}
+
+/** Sends requests with one credential. */
+export interface RestClient {
+  /**
+   * Resolves to any answer below 500 but 429.
+   * @throws AgentStreamError `provider-unreachable`, `provider-rate-limited`; the signal's reason where it aborts.
+   */
+  send(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
+}
+
+/** What a client needs. */
+export interface RestClientOptions {
+  readonly baseUrl: string;
+  readonly domain: string;
+  readonly bearerToken: string;
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+  readonly rateLimit: RateLimit | undefined;
+}
+
+type Attempt =
+  | { readonly type: 'answered'; readonly answer: RestAnswer }
+  | { readonly type: 'limited'; readonly retryAfterMs: number }
+  | { readonly type: 'failed'; readonly error: AgentStreamError };
+
+const limitersByClock = new WeakMap<Clock, Map<string, RateLimiter>>();
+
+/** The bucket of a domain, shared by every control of the process. */
+function findLimiter({ clock, baseUrl, domain, rateLimit }: RestClientOptions): RateLimiter {
+  const limiters = limitersByClock.get(clock) ?? new Map<string, RateLimiter>();
+  limitersByClock.set(clock, limiters);
+  const key = `${baseUrl} ${domain}`;
+  const known = limiters.get(key);
+  if (known !== undefined) return known;
+  const oldest = limiters.keys().next();
+  if (limiters.size >= MAX_LIMITERS && oldest.done !== true) limiters.delete(oldest.value);
+  const limiter = createRateLimiter(clock, rateLimit ?? DEFAULT_RATE_LIMIT);
+  limiters.set(key, limiter);
+  return limiter;
+}
+
+/** Creates a client for one domain. Redirects are not followed, so that the credential goes nowhere else. */
+export function createRestClient(options: RestClientOptions): RestClient {
+  const limiter = findLimiter(options);
+  const origin = options.baseUrl.replace(/\/+$/, '');
+
+  async function attempt(request: RestRequest, signal: AbortSignal): Promise<Attempt> {
+    await limiter.acquire(request.priority, signal);
+    try {
+      const response = await options.fetch(`${origin}/${request.path.map(encodeURIComponent).join('/')}`, {
+        method: request.method,
+        redirect: 'manual',
+        signal,
+        headers: {
+          authorization: `Bearer ${options.bearerToken}`,
+          accept: 'application/json',
+          ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      });
+      const text = await readBody(response);
+      if (response.status === 429) return { type: 'limited', retryAfterMs: readRetryAfter(response, options.clock) };
+      if (response.status >= 500) return { type: 'failed', error: unreachable(`HTTP ${response.status}`) };
+      return { type: 'answered', answer: { status: response.status, body: parseBody(text) } };
+    } catch (error) {
+      if (signal.aborted) throw toAgentStreamError(signal.reason, 'provider-unreachable');
+      return { type: 'failed', error: unreachable('connection failed', error) };
+    }
+  }
+
+  return {
+    async send(request, signal) {
+      for (let retry = 0; ; retry += 1) {
+        const result = await attempt(request, signal);
+        if (result.type === 'answered') return result.answer;
+        if (result.type === 'limited') limiter.pause(result.retryAfterMs);
+        const isRetryable = result.type === 'limited' || request.retryOn === 'any-failure';
+        if (retry >= request.retries || !isRetryable) throw result.type === 'failed' ? result.error : new AgentStreamError('provider-rate-limited');
+        if (result.type === 'failed') await sleep(options.clock, BACKOFF_MS * 2 ** retry, signal);
+      }
+    },
+  };
+}
+
+function unreachable(what: string, cause?: unknown): AgentStreamError {
+  return new AgentStreamError('provider-unreachable', { cause, details: { status: what } });
+}
+
+/** `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
+function readRetryAfter(response: Response, clock: Clock): number {
+  const value = response.headers.get('retry-after')?.trim() ?? '';
+  if (/^\d{1,6}$/.test(value)) return Number(value) * 1000;
+  const dateMs = Date.parse(value);
+  return Number.isNaN(dateMs) ? DEFAULT_RETRY_AFTER_MS : Math.max(0, dateMs - clock.wallMs());
+}
+
+async function readBody(response: Response): Promise<string> {
+  if (response.body === null) return '';
+  const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return Buffer.concat(chunks).toString('utf8');
+    chunks.push(value);
+    size += value.length;
+    if (size <= MAX_BODY_BYTES) continue;
+    await reader.cancel();
+    return Buffer.concat(chunks).toString('utf8', 0, MAX_BODY_BYTES);
+  }
+}
+
+function parseBody(text: string): unknown {
+  if (text.trim() === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
