@@ -1,0 +1,31 @@
+import { socketUrl } from '../../base/socket-url.js';
+import type { SpeechToText } from '../speech-to-text.js';
+import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
+import { deepgramSettingsSchema, listenUrl, type DeepgramSettings } from './settings.js';
+import { openDeepgramStream } from './stream.js';
+
+function createDeepgramSpeechToText(settings: DeepgramSettings, context: VendorContext): SpeechToText {
+  const headers: Record<string, string> = context.apiKey === undefined ? {} : { Authorization: `Token ${context.apiKey}` };
+  const endpoint = socketUrl(context.baseUrl, '/v1/listen');
+  return {
+    vendor: 'deepgram',
+    model: settings.model,
+    capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false },
+    open: (options) => openDeepgramStream({ url: listenUrl(endpoint, settings, options), headers, clock: context.clock }, options),
+  };
+}
+
+const speechToText: VendorLeg<SpeechToText, DeepgramSettings> = {
+  settingsSchema: deepgramSettingsSchema,
+  create: createDeepgramSpeechToText,
+};
+
+/** Deepgram: streaming speech-to-text (developers.deepgram.com/docs/live-streaming-audio). */
+export const deepgram: VendorModule = {
+  name: 'deepgram',
+  displayName: 'Deepgram',
+  isSimulated: false,
+  apiKeyEnv: 'DEEPGRAM_API_KEY',
+  baseUrl: { env: 'DEEPGRAM_BASE_URL', default: 'wss://api.deepgram.com' },
+  stt: speechToText,
+};
