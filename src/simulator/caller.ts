@@ -216,8 +216,9 @@ export async function runScriptedCall(options: ScriptedCallOptions): Promise<Cal
   await playing;
   heardAll = createDeferred<void>();
   ears.finalize();
-  options.carrier.clock.setTimer(LAST_WORDS_TIMEOUT_MS, heardAll.resolve);
+  const lastWords = options.carrier.clock.setTimer(LAST_WORDS_TIMEOUT_MS, heardAll.resolve);
   await heardAll.promise;
+  lastWords.cancel();
   listening.abort();
   ears.close();
   conversation.finish();

@@ -50,6 +50,8 @@ export function createConversation(callbacks: ConversationCallbacks): Conversati
   const caller = createSpeechTracker(TURN_PAUSE_MS);
   let announced = '';
   let lastKeyMs = -1;
+  /** A `clear` that arrived within the frame that is still to be seen. */
+  let clearedAtMs: number | null = null;
 
   const startCallerTurn = () => {
     const bargeIn = agent.isSpeaking ? { clearAfterMs: null, agentHeardForMs: null } : null;
@@ -73,11 +75,14 @@ export function createConversation(callbacks: ConversationCallbacks): Conversati
     callbacks.onAgentTurnEnded();
   };
 
-  const noteBargeIn = (clearedAtMs: number) => {
+  const cutAgentTurn = (atMs: number) => {
+    clearedAtMs = null;
+    if (!agent.cut()) return;
+    endAgentTurn(atMs, true);
     const turn = log.newest('caller')?.turn;
     if (turn?.bargeIn?.clearAfterMs !== null) return;
     const onWireMs = (caller.startFrame + 1) * FRAME_MS;
-    turn.bargeIn = { clearAfterMs: clearedAtMs - onWireMs, agentHeardForMs: Math.max(0, agent.lastSpeechMs - turn.startMs) };
+    turn.bargeIn = { clearAfterMs: atMs - onWireMs, agentHeardForMs: Math.max(0, agent.lastSpeechMs - turn.startMs) };
   };
 
   return {
@@ -96,13 +101,11 @@ export function createConversation(callbacks: ConversationCallbacks): Conversati
       if (callerChange === 'ended') endCallerTurn();
       if (agentChange === 'started') log.add(newAgentTurn(log, agent, Math.max(caller.lastSpeechMs, lastKeyMs)));
       if (agentChange === 'ended') endAgentTurn(atMs, false);
+      if (clearedAtMs !== null && clearedAtMs <= atMs) cutAgentTurn(clearedAtMs);
       log.flush(atMs);
     },
     cleared(atMs) {
-      if (!agent.isSpeaking) return;
-      noteBargeIn(atMs);
-      agent.cut();
-      endAgentTurn(atMs, true);
+      clearedAtMs = atMs;
     },
     keyPressed(digit, atMs) {
       lastKeyMs = atMs;
