@@ -32,7 +32,7 @@ const phaseTimers: Readonly<Record<TurnPhase['name'], readonly TurnTimer[]>> = {
  */
 export function transition(state: TurnState, event: TurnEvent, options: TurnOptions): TurnTransition {
   if (state.phase.name === 'ended') return { state, effects: [] };
-  if (event.type === 'call-ended') return enter(state, { name: 'ended' });
+  if (event.type === 'call-ended') return onCallEnded(state, event.atMs);
   if (event.type === 'reply-requested') return onReplyRequested(state, event);
   switch (state.phase.name) {
     case 'listening':
@@ -71,9 +71,18 @@ function enterCallerSpeaking(state: TurnState, startedAtMs: number, words: Words
   return enter(state, { name: 'caller-speaking', words, startedAtMs }, ...effects);
 }
 
+function onCallEnded(state: TurnState, atMs: number): TurnTransition {
+  const text = 'words' in state.phase ? allText(state.phase.words) : '';
+  if (text === '') return enter(state, { name: 'ended' });
+  const startedAtMs = 'startedAtMs' in state.phase ? state.phase.startedAtMs : atMs;
+  const turnId = state.turnId + 1;
+  return enter({ ...state, turnId }, { name: 'ended' }, { type: 'keep-words', turnId, text, startedAtMs, speechEndMs: atMs });
+}
+
 function onReplyRequested(state: TurnState, event: Event<'reply-requested'>): TurnTransition {
   const { replyId, allowInterrupt } = event;
-  return enter(state, { name: 'thinking', replyId, allowInterrupt, words: noWords });
+  const words = 'words' in state.phase ? state.phase.words : noWords;
+  return enter(state, { name: 'thinking', replyId, allowInterrupt, words });
 }
 
 function wordsAfter(words: Words, event: Event<'transcript-interim'> | Event<'transcript-final'>): Words {
@@ -193,9 +202,13 @@ function whileThinking(state: TurnState, phase: Phase<'thinking'>, event: TurnEv
     case 'reply-ended':
       return event.replyId === phase.replyId ? afterReply(state, phase.words, event.atMs, options) : stay(state);
     case 'speech-start':
-      // The caller goes on: what is being prepared answers half a turn.
+      // The caller may be going on, and the reply would answer half a turn; or it was a cough, and the reply must still come.
       if (!phase.allowInterrupt || !options.interruption.isEnabled) return stay(state);
-      return enterCallerSpeaking(state, event.atMs, phase.words, { type: 'discard-reply', replyId: phase.replyId });
+      return enter(
+        state,
+        { name: 'interrupted', replyId: phase.replyId, words: phase.words, startedAtMs: event.atMs, speechEndMs: null },
+        { type: 'hold-playout' },
+      );
     case 'transcript-final':
     case 'transcript-interim':
       return stay(state, { ...phase, words: wordsAfter(phase.words, event) });

@@ -92,6 +92,8 @@ export type TurnEffect =
   | { readonly type: 'finalize-transcript' }
   /** The caller's turn is over. */
   | { readonly type: 'commit-turn'; readonly turnId: number; readonly text: string; readonly startedAtMs: number; readonly speechEndMs: number }
+  /** The call ended before the turn did: the words are kept, not answered. */
+  | { readonly type: 'keep-words'; readonly turnId: number; readonly text: string; readonly startedAtMs: number; readonly speechEndMs: number }
   | { readonly type: 'report-idle'; readonly count: number }
   /** For the run's events. */
   | {

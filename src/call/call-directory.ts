@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { deadlineSignal, sleep, type Clock } from '../base/clock.js';
+import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import { errorCatalogue, type ErrorCode } from '../base/error-catalogue.js';
+import type { Log } from '../base/log.js';
+import type { Notifications, RunCommand } from '../store/store.js';
+import type { CallSession } from './call-session.js';
+
+/** How long another node may take to carry out a command. */
+const REMOTE_CONTROL_TIMEOUT_MS = 10_000;
+
+/** After the drain deadline, calls get this long for a goodbye. */
+const DRAIN_GOODBYE_MS = 20_000;
+
+/** A place among the calls of this node, taken before anything is allocated for the call. */
+export interface Reservation {
+  /** The call is answered: it can be controlled and drained. */
+  attach(session: CallSession): void;
+  /** Idempotent. */
+  release(): void;
+}
+
+/** The calls this node holds: admission, control, drain. */
+export interface CallDirectory {
+  readonly maxCalls: number;
+  /** @throws AgentStreamError `node-full`, `node-draining` */
+  reserve(): Reservation;
+  /** Calls with a place, answered or not. */
+  activeCount(): number;
+  /** Runs of answered calls. */
+  liveRunIds(): string[];
+  isDraining(): boolean;
+  /** Carries out a command, whichever node holds the call. @throws AgentStreamError `run-not-live`, or what the command threw */
+  control(runId: string, command: RunCommand, signal: AbortSignal): Promise<void>;
+  /** Begins the goodbye of calls whose owner's quota ran out. */
+  endExhausted(runIds: readonly string[]): void;
+  /** The provider says the call is over: ends the session if its socket lingers. */
+  noteCallEnded(runId: string): void;
+  /** Takes no new calls and resolves when the last has ended: at the deadline with a goodbye, then by force. */
+  drain(timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /** Stops listening for commands of other nodes. */
+  close(): void;
+}
+
+/** Creates the directory of this node. */
+export function createCallDirectory(options: {
+  readonly maxCalls: number;
+  readonly notifications: Notifications;
+  readonly clock: Clock;
+  readonly log: Log;
+}): CallDirectory {
+  const { maxCalls, notifications, clock, log } = options;
+  const sessions = new Map<string, CallSession>();
+  const waitingCommands = new Map<string, (result: { ok: boolean; code?: string; message?: string }) => void>();
+  let places = 0;
+  let isDraining = false;
+  let onEmpty: () => void = () => undefined;
+
+  const unsubscribeControl = notifications.subscribe('run_control', ({ runId, commandId, command }) => {
+    const session = sessions.get(runId);
+    if (session === undefined) return;
+    session.command(command).then(
+      () => answer({ commandId, ok: true }),
+      (error: unknown) => {
+        const { code, message } = toAgentStreamError(error);
+        answer({ commandId, ok: false, code, message });
+      },
+    );
+  });
+  const unsubscribeResults = notifications.subscribe('run_control_result', (result) => waitingCommands.get(result.commandId)?.(result));
+
+  function answer(result: { commandId: string; ok: boolean; code?: string; message?: string }) {
+    notifications.notify('run_control_result', result).catch((error: unknown) => {
+      log.warn('A control result could not be sent', { error: toAgentStreamError(error).message });
+    });
+  }
+
+  async function controlRemotely(runId: string, command: RunCommand, signal: AbortSignal): Promise<void> {
+    const commandId = randomUUID();
+    const deadline = deadlineSignal(clock, REMOTE_CONTROL_TIMEOUT_MS, signal, () => new AgentStreamError('run-not-live'));
+    try {
+      const result = new Promise<{ ok: boolean; code?: string; message?: string }>((resolve, reject) => {
+        waitingCommands.set(commandId, resolve);
+        deadline.signal.addEventListener('abort', () => reject(deadline.signal.reason), { once: true });
+      });
+      await notifications.notify('run_control', { runId, commandId, command });
+      const { ok, code, message } = await result;
+      if (!ok) throw new AgentStreamError(isErrorCode(code) ? code : 'internal-error', message === undefined ? {} : { message });
+    } finally {
+      waitingCommands.delete(commandId);
+      deadline.dispose();
+    }
+  }
+
+  const whenEmpty = () =>
+    new Promise<void>((resolve) => {
+      if (places === 0) resolve();
+      else onEmpty = resolve;
+    });
+
+  return {
+    maxCalls,
+    activeCount: () => places,
+    liveRunIds: () => [...sessions.keys()],
+    isDraining: () => isDraining,
+    reserve() {
+      if (isDraining) throw new AgentStreamError('node-draining');
+      if (places >= maxCalls) throw new AgentStreamError('node-full');
+      places += 1;
+      let runId: string | null = null;
+      let isReleased = false;
+      return {
+        attach(session) {
+          runId = session.runId;
+          sessions.set(runId, session);
+        },
+        release() {
+          if (isReleased) return;
+          isReleased = true;
+          places -= 1;
+          if (runId !== null) sessions.delete(runId);
+          if (places === 0) onEmpty();
+        },
+      };
+    },
+    async control(runId, command, signal) {
+      const session = sessions.get(runId);
+      await (session === undefined ? controlRemotely(runId, command, signal) : session.command(command));
+    },
+    endExhausted(runIds) {
+      for (const runId of runIds) sessions.get(runId)?.requestEnd('quota_exceeded');
+    },
+    noteCallEnded: (runId) => sessions.get(runId)?.abandon('caller_hangup'),
+    async drain(timeoutMs, signal) {
+      isDraining = true;
+      const isEmpty = whenEmpty();
+      await Promise.race([isEmpty, sleep(clock, timeoutMs, signal).catch(() => undefined)]);
+      if (places === 0) return;
+      log.warn('The drain deadline passed with live calls', { calls: places });
+      for (const session of sessions.values()) session.requestEnd('drained');
+      await Promise.race([isEmpty, sleep(clock, DRAIN_GOODBYE_MS, signal).catch(() => undefined)]);
+      for (const session of sessions.values()) session.abandon('drained');
+      await Promise.race([isEmpty, sleep(clock, DRAIN_GOODBYE_MS)]);
+    },
+    close() {
+      unsubscribeControl();
+      unsubscribeResults();
+    },
+  };
+}
+
+function isErrorCode(code: string | undefined): code is ErrorCode {
+  return code !== undefined && Object.hasOwn(errorCatalogue, code);
+}

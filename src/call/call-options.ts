@@ -1,0 +1,64 @@
+import type { Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import type { Metronome } from '../audio/pacer.js';
+import type { EventWriter } from '../runs/event-writer.js';
+import type { TurnLatency } from '../runs/events.js';
+import type { EndReason } from '../runs/lifecycle.js';
+import type { ResolvedModels } from '../speech/models.js';
+import type { TextToSpeechStream } from '../speech/text-to-speech.js';
+import type { MediaStream } from '../telephony/media-stream.js';
+import type { ProviderCall, ProviderControl } from '../telephony/provider.js';
+import type { TurnOptions } from '../turn/options.js';
+import type { WorkflowGraph } from '../workflow/graph.js';
+import type { Variables, WorkflowState } from '../workflow/engine.js';
+import type { WorkflowSettings } from '../workflow/settings.js';
+import type { CallUsage } from './call-log.js';
+import type { PhraseCache } from './phrase-cache.js';
+import type { Recorder } from './recorder.js';
+import type { TransferDesk } from './transfer.js';
+
+/** How a call ended, and with what the stream is closed. */
+export interface CallEnding {
+  readonly endReason: EndReason;
+  readonly close: { readonly code: number; readonly reason: string };
+}
+
+/** What a call leaves behind, for its run. */
+export interface CallOutcome {
+  readonly ending: CallEnding;
+  readonly durationMs: number;
+  /** True where the recording is complete on disk. */
+  readonly isRecorded: boolean;
+  readonly usage: CallUsage;
+  readonly turns: readonly TurnLatency[];
+  readonly nodesVisited: readonly string[];
+  readonly variables: Variables;
+}
+
+/** Everything one call is made of. The stream's handshake is done and its session validated. */
+export interface CallOptions {
+  readonly runId: string;
+  readonly stream: MediaStream;
+  /** Monotonic time of the call clock's zero: when `start` arrived. */
+  readonly startedAtMs: number;
+  readonly control: ProviderControl;
+  readonly call: ProviderCall;
+  readonly callerNumber: string | undefined;
+  readonly calledNumber: string | undefined;
+  readonly graph: WorkflowGraph;
+  readonly workflowState: WorkflowState;
+  readonly settings: WorkflowSettings;
+  readonly turnOptions: TurnOptions;
+  readonly models: ResolvedModels;
+  /** Already open: it was connecting while the session was validated. */
+  readonly voiceStream: TextToSpeechStream;
+  readonly recorder: Recorder;
+  readonly events: EventWriter;
+  readonly phrases: PhraseCache;
+  readonly metronome: Metronome;
+  readonly transfers: TransferDesk;
+  /** What the owner's quota leaves for this call; null: unlimited. */
+  readonly remainingMs: number | null;
+  readonly clock: Clock;
+  readonly log: Log;
+}

@@ -1,0 +1,65 @@
+import type { AgentStreamError } from '../base/errors.js';
+import type { CallLog } from './call-log.js';
+import type { DialogueListener } from './dialogue.js';
+import type { Reply } from './reply.js';
+
+/** Appends to the run's event log, stamped with the call clock. */
+export type RecordEvent = (type: string, data?: Readonly<{ [key: string]: unknown }>) => void;
+
+/** What the run shows of the dialogue: events, transcript lines, latencies and usage. */
+export type CallReporter = Pick<
+  DialogueListener,
+  'onNodeEntered' | 'onToolCalled' | 'onModelUsage' | 'onVoiceUsage'
+> & {
+  onReplyStarted(reply: Reply, turnId: number | null): void;
+  onReplyEnded(replyId: string, said: { text: string; isInterrupted: boolean; turnId: number }): void;
+  onCallerSaid(turn: { turnId: number; text: string; startMs: number; speechEndMs: number }): void;
+  onTranscriptFinal(): void;
+  onVendorFailed(leg: 'stt' | 'llm' | 'tts', error: AgentStreamError): void;
+};
+
+/** Creates the reporter of one call. `originMs` is the monotonic time of the call clock's zero. */
+export function createCallReporter(options: {
+  readonly record: RecordEvent;
+  readonly callLog: CallLog;
+  readonly nowMs: () => number;
+  readonly originMs: number;
+}): CallReporter {
+  const { record, callLog, nowMs } = options;
+  const replyStartedAtMs = new Map<string, number>();
+  let lastTranscriptAtMs: number | null = null;
+
+  return {
+    onNodeEntered: (nodeId, name) => record('node-entered', { node_id: nodeId, name }),
+    onToolCalled: (name) => record('tool-called', { name }),
+    onModelUsage: (usage) => callLog.addUsage({ modelInputTokens: usage.inputTokens, modelOutputTokens: usage.outputTokens }),
+    onVoiceUsage: (chars) => callLog.addUsage({ ttsChars: chars }),
+    onTranscriptFinal() {
+      lastTranscriptAtMs = nowMs();
+    },
+    onCallerSaid({ turnId, text, startMs, speechEndMs }) {
+      callLog.addUsage({ callerTurns: 1 });
+      callLog.addTurn({ turnId, startMs, speechEndMs, committedAtMs: nowMs(), transcriptAtMs: lastTranscriptAtMs });
+      record('caller-said', { turn_id: turnId, text, start_ms: Math.round(startMs), end_ms: Math.round(speechEndMs) });
+    },
+    onReplyStarted(reply, turnId) {
+      const latency = turnId === null ? null : callLog.addReply(turnId, reply.timings, options.originMs);
+      replyStartedAtMs.set(reply.id, nowMs());
+      record('reply-started', { reply_id: reply.id, turn_id: turnId, ...(latency === null ? {} : { latency }) });
+    },
+    onReplyEnded(replyId, said) {
+      const startMs = replyStartedAtMs.get(replyId);
+      replyStartedAtMs.delete(replyId);
+      if (said.text === '' || startMs === undefined) return;
+      callLog.addUsage({ agentReplies: 1, interruptions: said.isInterrupted ? 1 : 0 });
+      record('agent-said', {
+        turn_id: said.turnId,
+        text: said.text,
+        start_ms: Math.round(startMs),
+        end_ms: Math.round(nowMs()),
+        interrupted: said.isInterrupted,
+      });
+    },
+    onVendorFailed: (leg, error) => record('vendor-failed', { leg, code: error.code, message: error.message }),
+  };
+}

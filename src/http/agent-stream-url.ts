@@ -1,0 +1,94 @@
+/** Longest accepted stream URL, path and query together. */
+const MAX_URL_LENGTH = 8192;
+
+/** Longest value of one query parameter. */
+const MAX_VALUE_LENGTH = 2000;
+
+const PREFIX = '/api/v1/agent-stream/';
+const AGENT_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+/** A stream token is base64url of at least 128 bits. */
+const STREAM_TOKEN = /^[A-Za-z0-9_-]{22,128}$/;
+
+/** Query parameters that have a meaning of their own; every other one is a call variable. */
+const KNOWN_PARAMETERS = new Set(['provider', 'domain', 'callid', 'callsid', 'from', 'to']);
+
+/** What a stream URL asks for. */
+export interface StreamRequest {
+  /** Lower-case UUID; null where the path holds none: answered like an unknown agent. */
+  readonly agentUuid: string | null;
+  readonly streamToken: string | null;
+  /** Null: to be recognised from headers and first frames. */
+  readonly provider: string | null;
+  /** The caller's own id for the call: `callId`, else `CallSid`. */
+  readonly callId: string | undefined;
+  readonly from: string | undefined;
+  readonly to: string | undefined;
+  /** All query parameters, for the provider. */
+  readonly query: Readonly<Record<string, string>>;
+  /** Query parameters without a meaning of their own. */
+  readonly callVariables: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads both forms of the stream URL (contract §1): `/{agent_uuid}[/{stream_token}]?provider=…` and
+ * `/{provider}/{agent_uuid}[/{stream_token}]`. Null where the path is neither: answered 404. Never throws.
+ */
+export function parseStreamUrl(url: string): StreamRequest | null {
+  if (url.length > MAX_URL_LENGTH || !url.startsWith(PREFIX)) return null;
+  const [path = '', queryText = ''] = splitOnce(url.slice(PREFIX.length), '?');
+  const segments = path.split('/');
+  if (segments.at(-1) === '') segments.pop();
+  if (segments.length === 0 || segments.length > 3 || segments.includes('')) return null;
+
+  const query = parseQuery(queryText);
+  const [first = '', second, third] = segments;
+  if (AGENT_UUID.test(first)) {
+    if (third !== undefined) return null;
+    return { ...readQuery(query), agentUuid: first.toLowerCase(), streamToken: tokenOf(second), provider: query['provider'] ?? null };
+  }
+  // A path that starts with neither a UUID nor a provider's name is an unknown agent, not an unknown path.
+  if (!PROVIDER_NAME.test(first) || second === undefined)
+    return { ...readQuery(query), agentUuid: null, streamToken: null, provider: query['provider'] ?? null };
+  const agentUuid = AGENT_UUID.test(second) ? second.toLowerCase() : null;
+  return { ...readQuery(query), agentUuid, streamToken: tokenOf(third), provider: first };
+}
+
+/** A token that cannot be one is kept as an impossible one: it must fail like a wrong token. */
+function tokenOf(segment: string | undefined): string | null {
+  if (segment === undefined) return null;
+  return STREAM_TOKEN.test(segment) ? segment : '';
+}
+
+function readQuery(query: Readonly<Record<string, string>>) {
+  const callVariables: Record<string, string> = {};
+  for (const [name, value] of Object.entries(query)) if (!KNOWN_PARAMETERS.has(name.toLowerCase())) callVariables[name] = value;
+  return {
+    callId: [query['callId'], query['CallSid']].find((value) => value !== undefined && value !== ''),
+    from: repairPlus(query['from']),
+    to: repairPlus(query['to']),
+    query,
+    callVariables,
+  };
+}
+
+/** A raw `+` in a query decodes to a space (WHATWG URL, urlencoded parsing): ` 1555…` was `+1555…`. */
+export function repairPlus(value: string | undefined): string | undefined {
+  if (value === undefined || value.trim() === '') return undefined;
+  return /^ \d/.test(value) ? `+${value.trim()}` : value.trim();
+}
+
+/** The first value of each name. Prototype keys are inert: the record has no prototype. */
+function parseQuery(text: string): Record<string, string> {
+  const query = Object.create(null) as Record<string, string>;
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (name === '__proto__' || name in query || value.length > MAX_VALUE_LENGTH) continue;
+    query[name] = value;
+  }
+  return query;
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
