@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isLoopbackHost } from '../../config.js';
+import { providers } from '../../telephony/registry.js';
 import { createApiClient, type ApiClient } from '../api-client.js';
 import { pageOf, readAnswer, telephonyConfigShape } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
@@ -58,9 +59,10 @@ async function testConfig(client: ApiClient, config: z.output<typeof telephonyCo
   return result.ok ? ok(text) : problem(text, 'Correct domain and bearer token (PATCH /api/v1/telephony-configs/{id}), and check this machine’s egress.');
 }
 
-/** Base of the URL asked for the time: the provider's API, which real calls depend on anyway. */
+/** The API asked for the time: that of the first provider, which real calls depend on anyway. */
 export function providerApiUrl(context: DoctorContext): string {
-  return context.env.CLOUDONIX_API_BASE_URL === undefined || context.env.CLOUDONIX_API_BASE_URL === ''
-    ? 'https://api.cloudonix.io'
-    : context.env.CLOUDONIX_API_BASE_URL;
+  const [provider] = Object.values(providers);
+  if (provider === undefined) return context.serverUrl;
+  const override = context.env[provider.apiBaseUrl.env];
+  return override === undefined || override === '' ? provider.apiBaseUrl.default : override;
 }
