@@ -49,6 +49,7 @@ const idleLadder = z.strictObject({
 });
 
 const texts = z.strictObject({
+  greeting: text('Hello. How can I help you?', 'First words where the model should greet and gives none.'),
   fallback: text('Sorry, I did not get that. Could you say it again?', 'Said when the model gives nothing the caller could hear.'),
   apology: text('Sorry, something went wrong on my side. Could you say that again?', 'Said when the model fails.'),
   goodbye: text('Goodbye.', 'Said when the closing turn gives no words.'),

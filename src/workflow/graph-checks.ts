@@ -1,0 +1,154 @@
+import { toolNameOf } from './graph.js';
+import type { DocumentOutline, EdgeOutline, NodeOutline } from './outline.js';
+import type { Problem } from './problems.js';
+import type { NodeType } from './schema.js';
+
+/** Types that stand beside the conversation and take no edges. */
+const edgelessTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['globalNode', 'webhook', 'qa', 'trigger']);
+/** Types that pass the call on without the caller having a turn. */
+const silentTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['say', 'transferCall']);
+/** Types whose edges the model chooses. */
+const promptedTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['startCall', 'agentNode', 'endCall']);
+
+const nodeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'node', id, field, message, cure });
+const edgeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'edge', id, field, message, cure });
+const workflowProblem = (field: string, message: string, cure: string): Problem => ({ kind: 'workflow', id: 'workflow', field, message, cure });
+
+/** The document's shape: nodes by id, edges by where they begin and end. */
+interface Shape {
+  readonly nodes: ReadonlyMap<string, NodeOutline>;
+  readonly outgoing: ReadonlyMap<string, readonly EdgeOutline[]>;
+  readonly incoming: ReadonlyMap<string, readonly EdgeOutline[]>;
+}
+
+function groupBy(edges: readonly EdgeOutline[], end: 'source' | 'target'): Map<string, EdgeOutline[]> {
+  const groups = new Map<string, EdgeOutline[]>();
+  for (const edge of edges) {
+    const group = groups.get(edge[end]);
+    if (group === undefined) groups.set(edge[end], [edge]);
+    else group.push(edge);
+  }
+  return groups;
+}
+
+const repeated = (ids: readonly string[]): readonly string[] => {
+  const seen = new Set<string>();
+  return [...new Set(ids.filter((id) => seen.size === seen.add(id).size))];
+};
+
+function checkIds({ nodes, edges }: DocumentOutline): readonly Problem[] {
+  return [
+    ...repeated(nodes.map((node) => node.id)).map((id) => nodeProblem(id, 'id', 'another node has the same id', 'Give every node its own id.')),
+    ...repeated(edges.map((edge) => edge.id)).map((id) => edgeProblem(id, 'id', 'another edge has the same id', 'Give every edge its own id.')),
+  ];
+}
+
+function checkCounts({ nodes }: DocumentOutline): readonly Problem[] {
+  const ofType = (type: NodeType) => nodes.filter((node) => node.type === type);
+  const surplus = (type: NodeType) =>
+    ofType(type)
+      .slice(1)
+      .map((node) => nodeProblem(node.id, 'type', `a workflow has one ${type} at the most`, `Remove this ${type} or the other.`));
+  const missing =
+    ofType('startCall').length === 0 ? [workflowProblem('nodes', 'there is no startCall node', 'Add one startCall: every call begins there.')] : [];
+  return [...missing, ...surplus('startCall'), ...surplus('globalNode'), ...surplus('trigger')];
+}
+
+function checkEnds(edge: EdgeOutline, shape: Shape): readonly Problem[] {
+  return (['source', 'target'] as const).flatMap((end) => {
+    const node = shape.nodes.get(edge[end]);
+    if (node === undefined) {
+      const cure = `Connect the edge to a node, or remove it.`;
+      return edge[end] === '' ? [] : [edgeProblem(edge.id, end, `there is no node "${edge[end].slice(0, 60)}"`, cure)];
+    }
+    if (edgelessTypes.has(node.type)) return [edgeProblem(edge.id, end, `a ${node.type} takes no edges`, 'Remove the edge.')];
+    if (end === 'target' && node.type === 'startCall')
+      return [edgeProblem(edge.id, end, 'no edge may lead back to the startCall', 'Lead it to an agentNode instead.')];
+    if (end === 'source' && node.type === 'endCall')
+      return [edgeProblem(edge.id, end, 'an endCall has no way out', 'Remove the edge, or make the node an agentNode.')];
+    return [];
+  });
+}
+
+/** What each type of node asks of its exits. */
+function checkExits(node: NodeOutline, shape: Shape): readonly Problem[] {
+  const exits = shape.outgoing.get(node.id) ?? [];
+  if (node.type === 'say' && exits.length !== 1)
+    return [nodeProblem(node.id, 'edges', `a say node needs exactly one edge out, this one has ${exits.length}`, 'Lead it to the node that goes on.')];
+  if (node.type === 'transferCall' && exits.length > 1)
+    return [nodeProblem(node.id, 'edges', 'a transferCall has one edge out at the most: for its failure', 'Remove the other edges.')];
+  return promptedTypes.has(node.type) ? checkChoices(exits) : [];
+}
+
+/** The model must be able to tell a node's edges apart, and each must say when it is taken. */
+function checkChoices(exits: readonly EdgeOutline[]): readonly Problem[] {
+  const names = new Set<string>();
+  const keys = new Set<string>();
+  return exits.flatMap(({ id, edge }) => {
+    if (edge === null) return [];
+    const { label, condition, when } = edge.data;
+    if (when?.failure === true) return [edgeProblem(id, 'data.when.failure', 'only a transferCall fails', 'Give a condition or digits.')];
+    if (when?.digits !== undefined) {
+      const isTaken = keys.size === keys.add(when.digits).size;
+      return isTaken ? [edgeProblem(id, 'data.when.digits', `another edge takes ${when.digits}`, 'Use another key.')] : [];
+    }
+    if (when !== undefined) return [];
+    if (condition === undefined || condition.trim() === '')
+      return [edgeProblem(id, 'data.condition', 'is required: the model must know when to go this way', 'Describe it in plain words.')];
+    const name = toolNameOf(label);
+    return names.size === names.add(name).size
+      ? [edgeProblem(id, 'data.label', `another edge of this node becomes the function ${name} too`, 'Use a label that differs in a-z and 0-9.')]
+      : [];
+  });
+}
+
+function checkReachable(outline: DocumentOutline, shape: Shape): readonly Problem[] {
+  const queue = outline.nodes.filter((node) => node.type === 'startCall').map((node) => node.id);
+  if (queue.length === 0) return [];
+  const reached = new Set(queue);
+  for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
+    for (const { target } of shape.outgoing.get(id) ?? []) {
+      if (reached.has(target)) continue;
+      reached.add(target);
+      queue.push(target);
+    }
+  }
+  return outline.nodes
+    .filter((node) => !reached.has(node.id) && !edgelessTypes.has(node.type))
+    .map((node) => nodeProblem(node.id, 'edges', 'no way leads here from the startCall', 'Add an edge to it, or remove the node.'));
+}
+
+/** Nodes on a cycle that gives the caller no turn: what is left after everything that begins or ends such a chain is peeled off. */
+function checkSilentCycles(outline: DocumentOutline, shape: Shape): readonly Problem[] {
+  const silent = new Set(outline.nodes.filter((node) => silentTypes.has(node.type)).map((node) => node.id));
+  const ways = { before: shape.incoming, after: shape.outgoing } as const;
+  const hasWay = (id: string, side: 'before' | 'after'): boolean =>
+    (ways[side].get(id) ?? []).some((edge) => silent.has(side === 'before' ? edge.source : edge.target));
+  const queue = [...silent];
+  for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
+    if (!silent.has(id) || (hasWay(id, 'before') && hasWay(id, 'after'))) continue;
+    silent.delete(id);
+    for (const edge of shape.outgoing.get(id) ?? []) queue.push(edge.target);
+    for (const edge of shape.incoming.get(id) ?? []) queue.push(edge.source);
+  }
+  return [...silent].map((id) =>
+    nodeProblem(id, 'edges', 'lies on a loop in which the caller never gets a turn', 'Put an agentNode into the loop, or end it.'),
+  );
+}
+
+/** Everything wrong with how nodes and edges hang together. */
+export function checkGraph(outline: DocumentOutline): readonly Problem[] {
+  const shape: Shape = {
+    nodes: new Map(outline.nodes.map((node) => [node.id, node])),
+    outgoing: groupBy(outline.edges, 'source'),
+    incoming: groupBy(outline.edges, 'target'),
+  };
+  return [
+    ...checkIds(outline),
+    ...checkCounts(outline),
+    ...outline.edges.flatMap((edge) => checkEnds(edge, shape)),
+    ...outline.nodes.flatMap((node) => checkExits(node, shape)),
+    ...checkReachable(outline, shape),
+    ...checkSilentCycles(outline, shape),
+  ];
+}

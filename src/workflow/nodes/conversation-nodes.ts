@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { idSchema, MAX_SPOKEN_LENGTH, nameSchema, nodeOf, promptedFields, promptSchema, spokenSchema } from './shared.js';
+
+/** Where every call begins: exactly one, no edge leads to it. */
+export const startCallSchema = nodeOf('startCall', {
+  ...promptedFields,
+  greeting_type: z.enum(['text', 'audio']).default('text'),
+  greeting: spokenSchema.default('').meta({ description: 'First words, spoken as they stand; empty: the model greets.' }),
+  greeting_recording_id: idSchema.optional(),
+  delayed_start: z.boolean().default(false),
+  delayed_start_duration: z.number().min(0.1).max(10).default(2).meta({ description: 'Seconds.' }),
+  pre_call_fetch_mode: z.enum(['disabled', 'always', 'inbound', 'outbound']).default('disabled'),
+  pre_call_fetch_url: z.string().max(MAX_SPOKEN_LENGTH).optional(),
+  pre_call_fetch_credential_uuid: idSchema.optional(),
+});
+
+/** A part of the conversation led by the model. */
+export const agentNodeSchema = nodeOf('agentNode', promptedFields);
+
+/** The end: one closing turn of the model without functions, then hang-up once it was heard. No edge leads out. */
+export const endCallSchema = nodeOf('endCall', {
+  ...promptedFields,
+  allow_interrupt: z.boolean().default(false).meta({ description: 'The caller’s voice cuts the closing words short.' }),
+});
+
+/** Put before the prompt of every node that asks for it: at most one, no edges. */
+export const globalNodeSchema = nodeOf('globalNode', { name: nameSchema, prompt: promptSchema });
+
+/** Fixed words without a model; the call goes on along the one edge out. */
+export const sayNodeSchema = nodeOf('say', {
+  name: nameSchema,
+  text: spokenSchema.refine((value) => value.trim() !== '', 'is required').meta({ description: 'Spoken as it stands.' }),
+  recording_id: idSchema.optional(),
+  allow_interrupt: z.boolean().default(true),
+});

@@ -1,0 +1,141 @@
+import { modelMessages } from './conversation.js';
+import type { HangUpReason, TransferPlan, WorkflowAction, WorkflowPhase, WorkflowState, WorkflowStep } from './engine.js';
+import type { GraphNode, PromptedNode, WorkflowGraph } from './graph.js';
+import { renderSystemPrompt } from './prompt.js';
+import { renderTemplate, type Template } from './template.js';
+
+/** Model passes one caller's turn may cost. */
+export const MAX_PASSES = 3;
+/** Failed passes in a row after which the agent says goodbye. */
+export const MAX_FAILED_PASSES = 3;
+/** Names kept in `nodesVisited`; the oldest go first. */
+const MAX_NODES_VISITED = 1000;
+
+/** What the engine is told with every event. */
+export interface StepContext {
+  /** Wall-clock time, ms since the Unix epoch: for templates. */
+  readonly wallMs: number;
+}
+
+/** A reply being put together within one step: plain data, replaced and never changed. */
+export interface Reply {
+  readonly graph: WorkflowGraph;
+  readonly wallMs: number;
+  readonly state: WorkflowState;
+  readonly actions: readonly WorkflowAction[];
+  readonly spoken: string;
+  readonly passesLeft: number;
+  /** The prompted node the call was at last. */
+  readonly originId: string;
+}
+
+/** The node with this id. A compiled graph has it; a state of another graph may not. */
+export const nodeAt = (graph: WorkflowGraph, id: string): GraphNode | undefined => (Object.hasOwn(graph.nodes, id) ? graph.nodes[id] : undefined);
+
+/** The prompted node with this id, if it is one. */
+export function promptedAt(graph: WorkflowGraph, id: string): PromptedNode | undefined {
+  const node = nodeAt(graph, id);
+  return node === undefined || node.type === 'say' || node.type === 'transferCall' ? undefined : node;
+}
+
+const originOf = (graph: WorkflowGraph, { nodeId, phase }: WorkflowState): string => {
+  if (promptedAt(graph, nodeId) !== undefined) return nodeId;
+  return phase.name === 'transferring' ? phase.transfer.originId : graph.startId;
+};
+
+/** A new reply, with every pass still allowed. */
+export const beginReply = (graph: WorkflowGraph, state: WorkflowState, { wallMs }: StepContext): Reply => ({
+  graph,
+  wallMs,
+  state,
+  actions: [],
+  spoken: '',
+  passesLeft: MAX_PASSES,
+  originId: originOf(graph, state),
+});
+
+/** The reply in progress, taken up after the model's pass. */
+export const resumeReply = (reply: Reply, phase: Extract<WorkflowPhase, { name: 'replying' }>, words: string): Reply => ({
+  ...reply,
+  spoken: `${phase.spoken} ${words}`.trim(),
+  passesLeft: phase.passesLeft,
+});
+
+/** Fills a template in with the run's variables. */
+export const renderFor = (reply: Reply, template: Template): string => renderTemplate(template, reply.state.variables, reply.wallMs).trim();
+
+/** Adds fixed words; nothing where they are empty. */
+export function speak(reply: Reply, text: string, allowInterrupt: boolean): Reply {
+  if (text.trim() === '') return reply;
+  return { ...reply, actions: [...reply.actions, { type: 'say', text, allowInterrupt }], spoken: `${reply.spoken} ${text}`.trim() };
+}
+
+/** Moves to a node. */
+export function enter(reply: Reply, node: GraphNode): Reply {
+  const isPrompted = node.type !== 'say' && node.type !== 'transferCall';
+  return {
+    ...reply,
+    state: { ...reply.state, nodeId: node.id, nodesVisited: [...reply.state.nodesVisited.slice(1 - MAX_NODES_VISITED), node.name] },
+    actions: [...reply.actions, { type: 'node-entered', nodeId: node.id, name: node.name }],
+    originId: isPrompted ? node.id : reply.originId,
+  };
+}
+
+const finish = ({ state, actions }: Reply, phase: WorkflowPhase): WorkflowStep => ({ state: { ...state, phase }, actions });
+
+const replying = ({ passesLeft, spoken }: Reply, isModelPending: boolean) => ({ name: 'replying', passesLeft, isModelPending, spoken }) as const;
+
+/** The reply ends with the caller's turn. */
+export const thenListen = (reply: Reply): WorkflowStep => finish(reply, { ...replying(reply, false), then: 'listen' });
+
+/** The reply ends the call. `isForced`: an interruption does not bring another goodbye. */
+export const thenHangUp = (reply: Reply, reason: HangUpReason, isForced: boolean): WorkflowStep =>
+  finish(reply, { ...replying(reply, false), then: 'hang-up', reason, isForced });
+
+/** The reply ends with a transfer. */
+export const thenTransfer = (reply: Reply, transfer: TransferPlan): WorkflowStep =>
+  finish(reply, { ...replying(reply, false), then: 'transfer', transfer });
+
+/** The last words of the call, which nothing interrupts. */
+export const sayGoodbye = (reply: Reply, text: string, reason: HangUpReason): WorkflowStep => thenHangUp(speak(reply, text, false), reason, true);
+
+/** What the caller hears when a pass at this node fails (`apology`) or gives nothing. */
+export function fallbackText({ graph, state, spoken }: Reply, node: PromptedNode, isFailure: boolean): string {
+  if (node.type === 'endCall') return graph.texts.goodbye;
+  if (state.conversation.length === 0 && spoken === '') return graph.texts.greeting;
+  return isFailure ? graph.texts.apology : graph.texts.fallback;
+}
+
+/** A pass that gave the caller nothing: something is said instead; after too many in a row, goodbye. */
+export function failPass(reply: Reply, node: PromptedNode, text: string): WorkflowStep {
+  const failedPasses = reply.state.failedPasses + 1;
+  const failed: Reply = { ...reply, state: { ...reply.state, failedPasses } };
+  if (node.type === 'endCall') return sayGoodbye(failed, text, 'agent_hangup');
+  if (failedPasses >= MAX_FAILED_PASSES) return sayGoodbye(failed, reply.graph.texts.vendor_error, 'vendor_error');
+  return thenListen(speak(failed, text, node.allowInterrupt));
+}
+
+const passPrompts = {
+  startCall: 'The call was answered. Greet the caller.',
+  agentNode: 'It is your turn to speak.',
+  endCall: 'Say your closing words now.',
+} as const;
+
+/** Asks the model to speak at a node; without a pass left, fixed words do. At an endCall the call ends after them. */
+export function askModel(reply: Reply, node: PromptedNode): WorkflowStep {
+  if (reply.passesLeft <= 0) return failPass(reply, node, fallbackText(reply, node, false));
+  const systemPrompt = renderSystemPrompt(node, reply.state.variables, reply.wallMs);
+  const action: WorkflowAction = {
+    type: 'ask-model',
+    messages: modelMessages(systemPrompt, reply.state.conversation, { spoken: reply.spoken, prompt: passPrompts[node.type] }),
+    tools: node.tools,
+    allowInterrupt: node.allowInterrupt,
+    fallbackText: fallbackText(reply, node, false),
+  };
+  const asked: Reply = { ...reply, actions: [...reply.actions, action], passesLeft: reply.passesLeft - 1 };
+  const phase = replying(asked, true);
+  return finish(
+    asked,
+    node.type === 'endCall' ? { ...phase, then: 'hang-up', reason: 'agent_hangup', isForced: false } : { ...phase, then: 'listen' },
+  );
+}

@@ -1,0 +1,70 @@
+import { appendEntry } from './conversation.js';
+import type { WorkflowStep } from './engine.js';
+import type { GraphEdge, TransferNode } from './graph.js';
+import { isDestination } from './nodes/telephony-nodes.js';
+import { askModel, enter, nodeAt, promptedAt, renderFor, speak, thenListen, thenTransfer, type Reply } from './reply.js';
+
+/** Nodes one step may pass through: a document has no silent loop, a state of another document might. */
+const MAX_HOPS = 100;
+const MAX_REASON_LENGTH = 200;
+
+/**
+ * Takes an edge. `hasSpoken`: the pass that chose it already answered the caller, so nothing is said on the way and an agent node
+ * listens at once; without words its first ones are asked for.
+ */
+export function takeEdge(reply: Reply, edge: GraphEdge, hasSpoken: boolean): WorkflowStep {
+  return travel(reply, edge, hasSpoken, MAX_HOPS);
+}
+
+function travel(reply: Reply, edge: GraphEdge, hasSpoken: boolean, hopsLeft: number): WorkflowStep {
+  const from = promptedAt(reply.graph, reply.state.nodeId);
+  const isSilent = hasSpoken || edge.transitionSpeech === null;
+  const onTheWay = isSilent ? reply : speak(reply, renderFor(reply, edge.transitionSpeech), from?.allowInterrupt ?? true);
+  return arrive(onTheWay, edge.targetId, hasSpoken, hopsLeft);
+}
+
+function arrive(reply: Reply, nodeId: string, hasSpoken: boolean, hopsLeft: number): WorkflowStep {
+  const node = nodeAt(reply.graph, nodeId);
+  if (node === undefined || hopsLeft <= 0) return stayAtOrigin(reply);
+  const entered = enter(reply, node);
+  switch (node.type) {
+    case 'say': {
+      const text = renderFor(entered, node.text);
+      return travel(speak(entered, text, node.allowInterrupt), node.next, hasSpoken || text !== '', hopsLeft - 1);
+    }
+    case 'transferCall':
+      return beginTransfer(entered, node, hopsLeft);
+    case 'endCall':
+      return askModel(entered, node);
+    case 'startCall':
+    case 'agentNode':
+      return hasSpoken ? thenListen(entered) : askModel(entered, node);
+  }
+}
+
+/** Nowhere to go: the caller hears the fallback where the model last spoke. */
+function stayAtOrigin(reply: Reply): WorkflowStep {
+  const { graph, originId, state } = reply;
+  const back: Reply = { ...reply, state: { ...state, nodeId: originId } };
+  return thenListen(speak(back, graph.texts.fallback, true));
+}
+
+function beginTransfer(reply: Reply, node: TransferNode, hopsLeft: number): WorkflowStep {
+  const destination = renderFor(reply, node.destination);
+  if (!isDestination(destination)) return failTransfer(reply, node, 'the destination is not a number or SIP address', hopsLeft);
+  const message = renderFor(reply, node.message);
+  const announced = speak(reply, message === '' && reply.spoken === '' ? reply.graph.texts.transfer : message, false);
+  return thenTransfer(announced, { destination, mode: node.mode, timeoutSeconds: node.timeoutSeconds, originId: reply.originId });
+}
+
+/** A transfer that came to nothing: along the edge for it, else back to where the call came from, where the model tells the caller. */
+export function failTransfer(reply: Reply, node: TransferNode, reason: string, hopsLeft: number = MAX_HOPS): WorkflowStep {
+  const { graph, originId, state } = reply;
+  const text = `The transfer failed: ${reason.slice(0, MAX_REASON_LENGTH)}. The caller is still on the line.`;
+  const noted: Reply = { ...reply, state: { ...state, conversation: appendEntry(state.conversation, { role: 'note', text }) } };
+  if (node.onFailure !== null) return travel(noted, node.onFailure, false, hopsLeft - 1);
+  const origin = promptedAt(graph, originId);
+  if (origin === undefined) return stayAtOrigin(noted);
+  const back = enter(noted, origin);
+  return noted.passesLeft > 0 ? askModel(back, origin) : thenListen(speak(back, graph.texts.transfer_failed, true));
+}
