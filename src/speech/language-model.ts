@@ -50,4 +50,6 @@ export interface LanguageModel {
    * @throws AgentStreamError `vendor-*` from the iteration; the signal's reason on abort.
    */
   stream(request: LanguageModelRequest): AsyncIterable<LanguageModelPart>;
+  /** Opens a connection in the background so that the next request finds it open. Where absent there is nothing to open. Never throws. */
+  prewarm?(): void;
 }

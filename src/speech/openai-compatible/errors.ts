@@ -1,0 +1,36 @@
+import { APICallError, InvalidResponseDataError, JSONParseError, TypeValidationError } from '@ai-sdk/provider';
+import { AgentStreamError } from '../../base/errors.js';
+import { vendorStatusError } from '../../base/http-status.js';
+import { asRecord } from '../../base/json.js';
+
+/** Whether the server sent an event that is not a chunk of a completion. */
+export function isMalformedChunk(error: unknown): boolean {
+  return JSONParseError.isInstance(error) || TypeValidationError.isInstance(error);
+}
+
+/** The status that an error object inside a stream stands for: it comes after a 200. */
+function statusOfStreamError(error: unknown): number {
+  const { code, type } = asRecord(error);
+  if (typeof code === 'number' && code >= 400 && code < 600) return code;
+  const name = `${String(code)} ${String(type)}`;
+  if (/rate_limit|insufficient_quota/.test(name)) return 429;
+  if (/invalid_api_key|authentication/.test(name)) return 401;
+  return /invalid_request|context_length/.test(name) ? 400 : 500;
+}
+
+/**
+ * Translates what the AI SDK throws or streams as an error. The original is not kept as the cause: it holds the request, which is the conversation.
+ */
+export function toVendorError(error: unknown): AgentStreamError {
+  if (error instanceof AgentStreamError) return error;
+  if (APICallError.isInstance(error)) {
+    if (error.statusCode === undefined) return new AgentStreamError('vendor-unreachable');
+    if (error.statusCode < 400) return new AgentStreamError('vendor-protocol', { details: { httpStatus: error.statusCode } });
+    return vendorStatusError(error.statusCode, error.responseHeaders?.['retry-after']);
+  }
+  if (isMalformedChunk(error)) return new AgentStreamError('vendor-protocol');
+  // The stream ended before the model said that it had finished.
+  if (InvalidResponseDataError.isInstance(error)) return new AgentStreamError('vendor-unreachable', { message: 'The vendor cut the reply.' });
+  if (error instanceof Error) return new AgentStreamError('vendor-unreachable', { details: { failure: error.name } });
+  return vendorStatusError(statusOfStreamError(error));
+}

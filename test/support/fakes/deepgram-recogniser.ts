@@ -1,0 +1,88 @@
+import { isLoudFrame } from './speech-audio.js';
+
+const BYTES_PER_MS = 8;
+const FRAME_BYTES = 160;
+const FRAME_MS = 20;
+/** Deepgram reports silence too, about once a second. */
+const SILENCE_REPORT_MS = 1000;
+const INTERIM_MS = 400;
+
+/** What the recogniser reports; times in ms of the connection's audio. */
+export interface Recognition {
+  readonly text: string;
+  readonly isFinal: boolean;
+  readonly isSpeechFinal: boolean;
+  readonly isFromFinalize: boolean;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Finds segments of speech by their energy. */
+export interface Recogniser {
+  push(audio: Buffer): void;
+  finalize(): void;
+}
+
+/**
+ * Creates a recogniser. `transcribe` gives the text of a segment's audio, which is only collected when `collectAudio` is set; `isFirstLook` is
+ * true once per segment, so that a script can move on.
+ */
+export function createRecogniser(options: {
+  readonly endpointingMs: number;
+  readonly collectAudio: boolean;
+  readonly transcribe: (audio: Buffer, segment: number) => string;
+  readonly nextSegment: () => number;
+  readonly report: (recognition: Recognition) => void;
+}): Recogniser {
+  let heardBytes = 0;
+  let remainder = Buffer.alloc(0);
+  let reportedMs = 0;
+  let interimMs = 0;
+  let speech: { segment: number; lastLoudMs: number; audio: Buffer[] } | null = null;
+  const nowMs = () => Math.floor(heardBytes / BYTES_PER_MS);
+
+  const textOf = (current: NonNullable<typeof speech>) =>
+    options.transcribe(options.collectAudio ? Buffer.concat(current.audio) : Buffer.alloc(0), current.segment);
+
+  function settle(flags: { isSpeechFinal: boolean; isFromFinalize: boolean }): void {
+    const text = speech === null ? '' : textOf(speech);
+    speech = null;
+    options.report({ text, isFinal: true, ...flags, startMs: reportedMs, endMs: nowMs() });
+    reportedMs = nowMs();
+  }
+
+  function hear(frame: Buffer): void {
+    heardBytes += frame.length;
+    if (isLoudFrame(frame)) {
+      if (speech === null) interimMs = nowMs();
+      speech ??= { segment: options.nextSegment(), lastLoudMs: 0, audio: [] };
+      speech.lastLoudMs = nowMs();
+    }
+    if (speech === null) {
+      if (nowMs() - reportedMs >= SILENCE_REPORT_MS) settle({ isSpeechFinal: false, isFromFinalize: false });
+      return;
+    }
+    if (options.collectAudio) speech.audio.push(Buffer.from(frame));
+    if (nowMs() - speech.lastLoudMs >= options.endpointingMs) {
+      settle({ isSpeechFinal: true, isFromFinalize: false });
+    } else if (nowMs() - interimMs >= INTERIM_MS) {
+      interimMs = nowMs();
+      options.report({ text: textOf(speech), isFinal: false, isSpeechFinal: false, isFromFinalize: false, startMs: reportedMs, endMs: nowMs() });
+    }
+  }
+
+  return {
+    push(audio) {
+      const pending = remainder.length === 0 ? audio : Buffer.concat([remainder, audio]);
+      let offset = 0;
+      for (; pending.length - offset >= FRAME_BYTES; offset += FRAME_BYTES) hear(pending.subarray(offset, offset + FRAME_BYTES));
+      remainder = Buffer.from(pending.subarray(offset));
+    },
+    finalize() {
+      if (remainder.length > 0) hear(remainder);
+      remainder = Buffer.alloc(0);
+      // What is settled already is not reported again: then a Finalize has no answer.
+      if (nowMs() - reportedMs >= FRAME_MS) settle({ isSpeechFinal: false, isFromFinalize: true });
+    },
+  };
+}
