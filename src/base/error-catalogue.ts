@@ -276,6 +276,15 @@ const entries = {
     cause: 'An environment variable has an unknown name or a bad value.',
     cure: 'See docs/configuration.md.',
   }),
+  'database-unavailable': entry('The database cannot be used', 503, {
+    retryable: true,
+    cause: 'The embedded database does not start, or the server named by DATABASE_URL does not answer.',
+    cure: 'Read the message and the database’s log; check the data directory’s disk and permissions, or DATABASE_URL.',
+  }),
+  'data-directory-in-use': entry('Another server uses this data directory', 500, {
+    cause: 'The embedded database serves one agent-stream server at a time.',
+    cure: 'Stop the other server, set another AGENT_STREAM_DATA_DIR, or share one PostgreSQL through DATABASE_URL.',
+  }),
   'secret-key-mismatch': entry('A stored credential cannot be opened', 500, {
     cause: 'AGENT_STREAM_SECRET_KEY differs from the key that sealed it.',
     cure: 'Restore the former key, or store the credential again.',

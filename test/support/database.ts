@@ -1,0 +1,2 @@
+/** Database that tests clone. */
+export const TEMPLATE_DATABASE = 'agent_stream_template';
