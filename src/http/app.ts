@@ -3,23 +3,72 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import { fastify, type FastifyInstance } from 'fastify';
 import { serializerCompiler, validatorCompiler, type FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { createAuthenticator, requireApiKey } from './auth.js';
+import { createAuthenticator, requireApiKey, type Authenticator } from './auth.js';
 import { clientAddress } from './client-address.js';
 import { createNotFoundHandler, type PathMethods } from './not-found.js';
 import { openApiOptions } from './open-api.js';
-import { createErrorHandler } from './problems.js';
+import { parseJsonBody } from './json-body.js';
+import { createErrorHandler, problemDocument, sendProblem } from './problems.js';
+import { agentVersionRoutes } from './routes/agent-versions.js';
 import { agentRoutes } from './routes/agents.js';
+import { apiKeyRoutes } from './routes/api-keys.js';
 import { operationRoutes } from './routes/operations.js';
+import { organizationRoutes } from './routes/organization.js';
+import { runControlRoutes } from './routes/run-control.js';
+import { runEventRoutes } from './routes/run-events.js';
+import { runRecordingRoutes } from './routes/run-recording.js';
 import { runRoutes } from './routes/runs.js';
+import { setupRoutes } from './routes/setup.js';
+import { streamUrlRoutes } from './routes/stream-urls.js';
+import { telephonyCallbackRoutes } from './routes/telephony-callbacks.js';
 import { telephonyConfigRoutes } from './routes/telephony-configs.js';
-import { createHttpServer } from './server.js';
+import { telephonyProviderRoutes } from './routes/telephony-providers.js';
+import { vendorCredentialRoutes } from './routes/vendor-credentials.js';
+import { createHttpServer, streamPathPrefix } from './server.js';
 import { defaultRequestsPerMinute, type AppServices } from './services.js';
 
 const bodyLimitBytes = 1024 * 1024;
 
 /** What needs an API key. */
-function protectedRoutes(services: AppServices): readonly FastifyPluginAsyncZod[] {
-  return [agentRoutes(services), telephonyConfigRoutes(services), runRoutes(services)];
+function protectedRoutes(services: AppServices, authenticator: Authenticator): readonly FastifyPluginAsyncZod[] {
+  return [
+    agentRoutes(services),
+    agentVersionRoutes(services),
+    streamUrlRoutes(services),
+    telephonyConfigRoutes(services),
+    telephonyProviderRoutes(services),
+    runRoutes(services),
+    runEventRoutes(services),
+    runRecordingRoutes(services),
+    runControlRoutes(services),
+    organizationRoutes(services),
+    apiKeyRoutes(services, authenticator),
+    vendorCredentialRoutes(services),
+  ];
+}
+
+/** The routes below /api/v1. */
+function apiRoutes(services: AppServices, authenticator: Authenticator): FastifyPluginAsyncZod {
+  return async (api) => {
+    api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
+    // Reached without an upgrade only: with one, the server hands the request to the stream endpoint.
+    api.get(`${streamPathPrefix.slice('/api/v1'.length)}*`, { schema: { hide: true } }, async (_request, reply) =>
+      sendProblem(reply.header('upgrade', 'websocket'), problemDocument('upgrade-required')),
+    );
+    await api.register(setupRoutes(services));
+    await api.register(telephonyCallbackRoutes(services));
+    await api.register(async (scope) => {
+      requireApiKey(scope, authenticator);
+      for (const routes of protectedRoutes(services, authenticator)) await scope.register(routes);
+    });
+  };
+}
+
+function useFormats(app: FastifyInstance): void {
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, parseJsonBody);
 }
 
 /**
@@ -35,8 +84,7 @@ export async function createApp(services: AppServices): Promise<FastifyInstance>
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 200 },
   });
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
+  useFormats(app);
   app.setErrorHandler(createErrorHandler(log));
   const paths: PathMethods = new Map();
   app.addHook('onRoute', ({ url, method }) => {
@@ -53,16 +101,7 @@ export async function createApp(services: AppServices): Promise<FastifyInstance>
 
   const authenticator = createAuthenticator(services);
   await app.register(operationRoutes(services, authenticator));
-  await app.register(
-    async (api) => {
-      api.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
-      await api.register(async (scope) => {
-        requireApiKey(scope, authenticator);
-        for (const routes of protectedRoutes(services)) await scope.register(routes);
-      });
-    },
-    { prefix: '/api/v1' },
-  );
+  await app.register(apiRoutes(services, authenticator), { prefix: '/api/v1' });
   await app.ready();
   return app;
 }

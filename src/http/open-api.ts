@@ -9,17 +9,33 @@ const problemResponse = {
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
+type Document = ReturnType<TransformObject> & {
+  components?: { schemas?: Record<string, unknown> };
+};
+
+/** Each named schema is emitted as a request's and as an answer's; only those in use are kept. */
+function withoutUnusedSchemas(document: Document): Document {
+  const schemas: Record<string, unknown> = { ...document.components?.schemas };
+  for (let isChanged = true; isChanged; ) {
+    const text = JSON.stringify([document.paths, schemas]);
+    const unused = Object.keys(schemas).filter((name) => !text.includes(`"#/components/schemas/${name}"`));
+    for (const name of unused) delete schemas[name];
+    isChanged = unused.length > 0;
+  }
+  return { ...document, components: { ...document.components, schemas } } as Document;
+}
+
 /** Every operation can answer a problem: said once here instead of at each route. */
-const withProblems: TransformObject = (document) => {
-  const described = jsonSchemaTransformObject(document);
-  for (const path of Object.values(described.paths ?? {})) {
+const withProblems: TransformObject = (source) => {
+  const document = jsonSchemaTransformObject(source);
+  for (const path of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(path ?? {})) {
       if (typeof operation === 'object' && operation !== null && 'responses' in operation) {
         Object.assign(operation.responses ?? {}, { default: problemResponse });
       }
     }
   }
-  return described;
+  return withoutUnusedSchemas(document as Document);
 };
 
 /** The OpenAPI 3.1 document, generated from the schemas in use. */

@@ -9,6 +9,14 @@ import type { Problem } from './services.js';
 /** The media type of every error answer (RFC 9457 §3). */
 export const problemContentType = 'application/problem+json';
 
+/** One of the problems of a document. */
+export const singleProblemSchema = z.object({
+  path: z.string(),
+  message: z.string(),
+  cure: z.string().optional(),
+  element_id: z.string().optional().describe('Node or edge'),
+});
+
 /** RFC 9457 problem details with our stable `code` and, for documents, every single problem. */
 export const problemSchema = z
   .object({
@@ -20,7 +28,7 @@ export const problemSchema = z
     cure: z.string(),
     retryable: z.boolean(),
     errors: z
-      .array(z.object({ path: z.string(), message: z.string(), element_id: z.string().optional() }))
+      .array(singleProblemSchema)
       .optional()
       .describe('Each field, node or edge that is wrong'),
   })
@@ -40,8 +48,8 @@ export class ProblemsError extends AgentStreamError {
 }
 
 /** Problems as JSON, snake_case. */
-export function problemsJson(problems: readonly Problem[]): { path: string; message: string; element_id?: string }[] {
-  return problems.map(({ path, message, elementId }) => ({ path, message, ...(elementId === undefined ? {} : { element_id: elementId }) }));
+export function problemsJson(problems: readonly Problem[]): z.output<typeof singleProblemSchema>[] {
+  return problems.map(({ path, message, cure, elementId }) => ({ path, message, cure, element_id: elementId }));
 }
 
 /** Builds the answer for a catalogue code. `status` only where one code is answered with several. */
@@ -54,7 +62,7 @@ export function problemDocument(
     type: `urn:agent-stream:error:${code}`,
     title: entry.message,
     status: options.status ?? entry.httpStatus,
-    detail: options.detail ?? entry.cause,
+    detail: options.detail === undefined || options.detail === entry.message ? entry.cause : options.detail,
     code,
     cure: entry.cure,
     retryable: entry.retryable,
@@ -98,7 +106,7 @@ export function problemOf(error: FastifyError | AgentStreamError | Error): Probl
   if (error instanceof ProblemsError) return problemDocument(error.code, { detail: error.message, problems: error.problems });
   if (error instanceof AgentStreamError) {
     // The message of an internal error may name internals; its catalogue text does not.
-    return problemDocument(error.code, { detail: error.code === 'internal-error' ? undefined : error.message });
+    return problemDocument(error.code, { status: error.httpStatus, detail: error.code === 'internal-error' ? undefined : error.message });
   }
   const raised: Partial<FastifyError> & Error = error;
   if (hasZodFastifySchemaValidationErrors(error)) {

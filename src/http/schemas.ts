@@ -20,7 +20,11 @@ export const agentParams = z.strictObject({ uuid: z.guid() });
 /** Query of every list. */
 export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50).describe('Items per page'),
-  cursor: z.string().min(1).max(500).optional().describe('`next_cursor` of the page before'),
+  cursor: z
+    .string()
+    .regex(/^[\w.~:+/=-]{1,500}$/)
+    .optional()
+    .describe('`next_cursor` of the page before'),
 });
 
 /** The JSON of a list. */
@@ -51,3 +55,6 @@ export function timeOrNull(time: Date | null): string | null {
 
 /** An answer without content. */
 export const noContent = z.undefined().describe('Done');
+
+/** The body of an action that takes no arguments: nothing, or `{}`. */
+export const noArguments = z.strictObject({}).nullish();

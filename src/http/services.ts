@@ -8,11 +8,12 @@ import type { Setup } from './setup.js';
 
 /** One thing wrong with a document: where, what, and how to cure it. */
 export interface Problem {
-  /** Dotted path below the checked value: `nodes.2.data.prompt`. Empty: the whole value. */
+  /** Dotted path of the field: `settings.models.stt.vendor`; below the node or edge where there is one: `data.prompt`. */
   readonly path: string;
-  /** One sentence, with the cure. */
   readonly message: string;
-  /** Node or edge of a workflow. */
+  /** What to do about it, where that is known. */
+  readonly cure?: string | undefined;
+  /** Id of the node or edge of a workflow. */
   readonly elementId?: string | undefined;
 }
 
@@ -33,12 +34,19 @@ export interface LiveCalls {
   noteCallEnded(runId: string, status: string): void;
 }
 
-/** What makes an agent's content valid; implemented over workflow/compile.ts and speech/models.ts. */
+/** What is wrong with an agent's content, and what is only worth knowing. */
+export interface AgentCheck {
+  /** Empty: it can be published. */
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/** What makes an agent's content valid (agent-rules.ts). */
 export interface AgentRules {
   /** The document of an agent that is created without one. */
   starterWorkflow(): unknown;
-  /** Every problem of workflow, settings and models; empty: it can be published. */
-  problemsOf(content: AgentContent): readonly Problem[];
+  /** Checks workflow, settings, models and variables as they must be to be published. */
+  check(content: AgentContent): AgentCheck;
   /** Every problem of a `settings.models` value alone, as the organization's default holds it. */
   problemsOfModels(models: unknown): readonly Problem[];
 }

@@ -3,12 +3,13 @@ import { z } from 'zod';
 import type { AgentContent, AgentVersion } from '../../store/store.js';
 import { agentContentShape, agentDetailSchema, agentJson, agentSchema, contentJson, editedVersion, entityTagOf } from '../agent-json.js';
 import { principalOf } from '../auth.js';
-import { ProblemsError } from '../problems.js';
-import { agentParams, found, nameSchema, pageJson, pageQuery, pageSchema } from '../schemas.js';
+import { ProblemsError, problemsJson, singleProblemSchema } from '../problems.js';
+import { agentParams, found, nameSchema, noArguments, pageJson, pageQuery, pageSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
 const createBody = z.strictObject({ name: nameSchema, ...z.strictObject(agentContentShape).partial().shape });
 const validateBody = z.strictObject(agentContentShape).partial();
+const validationSchema = z.object({ valid: z.boolean(), errors: z.array(singleProblemSchema), warnings: z.array(singleProblemSchema) });
 const tags = ['Agents'];
 
 type ContentBody = z.output<typeof validateBody>;
@@ -34,7 +35,7 @@ export function agentRoutes(services: AppServices): FastifyPluginAsyncZod {
   const starter = (): AgentContent => ({ workflow: agentRules.starterWorkflow(), settings: {}, variables: {} });
 
   function refuseProblems(content: AgentContent): void {
-    const problems = agentRules.problemsOf(content);
+    const { problems } = agentRules.check(content);
     if (problems.length > 0) throw new ProblemsError('workflow-invalid', problems);
   }
 
@@ -78,11 +79,17 @@ export function agentRoutes(services: AppServices): FastifyPluginAsyncZod {
 
     for (const [action, isArchived] of [['archive', true], ['unarchive', false]] as const) {
       const summary = isArchived ? 'Archive: calls are refused' : 'Take calls again';
-      const schema = { tags, summary, params: agentParams, response: { 200: agentSchema } };
+      const schema = { tags, summary, params: agentParams, body: noArguments, response: { 200: agentSchema } };
       app.post(`/agents/:uuid/${action}`, { schema }, async (request) =>
         agentJson(found(await store.agents.setArchived(principalOf(request).organizationId, request.params.uuid, isArchived))),
       );
     }
+
+    const validating = { body: validateBody, response: { 200: validationSchema } };
+    app.post('/agents/validate', { schema: { tags, summary: 'List every problem of a content; nothing is stored', ...validating } }, async (request) => {
+      const { problems, warnings } = agentRules.check(contentOf(request.body, starter()));
+      return { valid: problems.length === 0, errors: problemsJson(problems), warnings: problemsJson(warnings) };
+    });
 
     const duplicating = { params: agentParams, body: z.strictObject({ name: nameSchema.optional() }).nullish(), response: { 201: agentSchema } };
     app.post('/agents/:uuid/duplicate', { schema: { tags, summary: 'Copy an agent under a new UUID', ...duplicating } }, async (request, reply) => {

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { TranscriptLine } from '../../runs/events.js';
 import { transcriptOf } from '../../runs/transcript.js';
 import { principalOf } from '../auth.js';
 import { readAllEvents } from '../run-events.js';
 import { endReasonSchema, runJson, runSchema, runStateSchema } from '../run-json.js';
-import { agentParams, found, idParams, pageJson, pageQuery, pageSchema } from '../schemas.js';
+import { agentParams, found, idParams, listJson, pageJson, pageQuery, pageSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
 const tags = ['Runs'];
@@ -16,23 +17,29 @@ const listQuery = pageQuery.extend({
   end_reason: endReasonSchema.optional(),
   from: time.optional().describe('Created at or after'),
   to: time.optional().describe('Created before'),
-  q: z.string().trim().min(1).max(200).optional().describe('Name, id, caller or called number, session or call id'),
+  q: z
+    .string()
+    .trim()
+    .regex(/^[^\0]{1,200}$/)
+    .optional()
+    .describe('Name, id, caller or called number, session or call id'),
 });
 
-const transcriptSchema = z
+const transcriptLineSchema = z
   .object({
-    items: z.array(
-      z.object({
-        turn_id: z.number().int(),
-        role: z.enum(['caller', 'agent']),
-        text: z.string(),
-        start_ms: z.number(),
-        end_ms: z.number(),
-        interrupted: z.boolean().optional(),
-      }),
-    ),
+    turn_id: z.number().int(),
+    role: z.enum(['caller', 'agent']),
+    text: z.string().describe('What was heard, where the caller interrupted'),
+    start_ms: z.number().describe('On the call clock'),
+    end_ms: z.number(),
+    interrupted: z.boolean().optional(),
   })
-  .meta({ id: 'Transcript' });
+  .meta({ id: 'TranscriptLine' });
+
+function lineJson(line: TranscriptLine): z.output<typeof transcriptLineSchema> {
+  const { turnId, role, text, startMs, endMs, interrupted } = line;
+  return { turn_id: turnId, role, text, start_ms: startMs, end_ms: endMs, interrupted };
+}
 
 /** Runs: list, read, transcript. Events, recording and live control have files of their own. */
 export function runRoutes(services: AppServices): FastifyPluginAsyncZod {
@@ -50,18 +57,10 @@ export function runRoutes(services: AppServices): FastifyPluginAsyncZod {
       runJson(found(await store.runs.get(principalOf(request).organizationId, request.params.id)), publicUrl()),
     );
 
-    const transcript = { params: idParams, response: { 200: transcriptSchema } };
+    const transcript = { params: idParams, response: { 200: pageSchema(transcriptLineSchema) } };
     app.get('/runs/:id/transcript', { schema: { tags, summary: 'What was said, and heard', ...transcript } }, async (request) => {
       const events = found(await readAllEvents(store, principalOf(request).organizationId, request.params.id));
-      const items = transcriptOf(events).map((line) => ({
-        turn_id: line.turnId,
-        role: line.role,
-        text: line.text,
-        start_ms: line.startMs,
-        end_ms: line.endMs,
-        ...(line.interrupted === undefined ? {} : { interrupted: line.interrupted }),
-      }));
-      return { items };
+      return listJson(transcriptOf(events), lineJson);
     });
   };
 }

@@ -7,7 +7,7 @@ import type { ProviderModule } from '../../telephony/provider.js';
 import { principalOf } from '../auth.js';
 import { ProblemsError } from '../problems.js';
 import { maskSecrets, secretFieldsOf, withoutMasked } from '../secret-fields.js';
-import { found, idParams, listJson, nameSchema, noContent, objectSchema, pageSchema, timeSchema } from '../schemas.js';
+import { found, idParams, listJson, nameSchema, noArguments, noContent, objectSchema, pageSchema, timeSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
 /** The provider's own limits are shorter; this one bounds the request. */
@@ -121,7 +121,7 @@ export function telephonyConfigRoutes(services: AppServices): FastifyPluginAsync
       return reply.code(204).send();
     });
 
-    const testing = { params: idParams, response: { 200: testResult } };
+    const testing = { params: idParams, body: noArguments, response: { 200: testResult } };
     app.post('/telephony-configs/:id/test', { schema: { tags, summary: 'Try the credential at the provider', ...testing } }, async (request) =>
       test(found(await store.telephonyConfigs.get(principalOf(request).organizationId, request.params.id))),
     );
