@@ -35,7 +35,7 @@ module.exports = {
     layer('store', ['base/', 'runs/(lifecycle|events)\\.ts$', 'config\\.ts$']),
     layer('call', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'runs/', 'store/store\\.ts$', 'config\\.ts$']),
     layer('http', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'runs/', 'store/store\\.ts$', 'call/', 'config\\.ts$']),
-    layer('simulator', ['base/', 'audio/', 'telephony/', 'speech/builtin/']),
+    layer('simulator', ['base/', 'audio/', 'telephony/', 'speech/builtin/', 'speech/[^/]+\\.ts$']),
     forbid('config-is-a-leaf', 'The configuration knows nothing of what it configures.', { path: '^src/config\\.ts$' }, { path: '^src/', pathNot: '^src/base/' }),
     forbid(
       'workflow-takes-types-of-speech',
@@ -48,6 +48,12 @@ module.exports = {
       'The simulated carrier has a wire format of its own, so that a fault on one side is not mirrored by the other.',
       { path: '^src/simulator/' },
       { path: '^src/telephony/', dependencyTypesNot: ['type-only'] },
+    ),
+    forbid(
+      'simulator-takes-types-of-speech',
+      'The simulated caller speaks and listens with the builtin voice; of the contracts it knows shapes.',
+      { path: '^src/simulator/' },
+      { path: '^src/speech/[^/]+\\.ts$', dependencyTypesNot: ['type-only'] },
     ),
     forbid('simulator-is-not-served', 'Only the command line and its tests play carrier.', { path: '^src/(?!simulator/|cli/)' }, { path: '^src/simulator/' }),
 
@@ -76,6 +82,6 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     combinedDependencies: false,
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'], conditionNames: ['import', 'types', 'node', 'default'] },
+    enhancedResolveOptions: { exportsFields: ['exports'], extensions: ['.ts', '.js', '.mjs', '.cjs', '.json'], conditionNames: ['import', 'types', 'node', 'default'] },
   },
 };

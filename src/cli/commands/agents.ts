@@ -167,6 +167,11 @@ function registerStreamUrl(command: Command, context: CliContext): void {
     });
 }
 
+const singleProblems = z.array(z.looseObject({ path: z.string(), message: z.string() })).default([]);
+
+/** What the server says of a draft: errors keep it from being published. */
+const draftShape = z.looseObject({ errors: singleProblems, warnings: singleProblems });
+
 const agentPath = (uuid: string) => `/agents/${encodeURIComponent(uuid)}`;
 
 const versionText = (version: number | null | undefined) => (version === null || version === undefined ? '-' : `v${version}`);
@@ -196,7 +201,10 @@ async function pushFile(path: string, isPublishing: boolean, client: ApiClient, 
   }
   const agent = readAnswer(agentShape, await client.request('GET', agentPath(file.uuid)), 'agent');
   if (agent.name !== file.name) await client.request('PATCH', agentPath(file.uuid), { body: { name: file.name } });
-  await client.request('PUT', `${agentPath(file.uuid)}/draft`, { body: contentOf(file) });
+  const draft = readAnswer(draftShape, await client.request('PUT', `${agentPath(file.uuid)}/draft`, { body: contentOf(file) }), 'draft');
+  for (const [kind, list] of [['error', draft.errors], ['warning', draft.warnings]] as const) {
+    for (const { path: where, message } of list) context.output.note(printable(`${kind}: ${where === '' ? '' : `${where}: `}${message}`));
+  }
   if (isPublishing) await client.request('POST', `${agentPath(file.uuid)}/publish`, { body: {} });
   context.output.line(isPublishing ? 'Draft saved and published' : 'Draft saved; calls use it after "agents publish"');
 }
