@@ -43,10 +43,20 @@ export function build(root) {
     console.error('The build failed.');
     return false;
   }
-  if (existsSync(join(root, 'dist'))) renameSync(join(root, 'dist'), former);
-  renameSync(output, join(root, 'dist'));
-  rmSync(former, { recursive: true, force: true });
+  swapIn(output, join(root, 'dist'), former);
   return true;
+}
+
+/** Two builds may end at once: the later one finds the other's result, which is as new as its own. */
+function swapIn(output, target, former) {
+  try {
+    if (existsSync(target)) renameSync(target, former);
+    renameSync(output, target);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(error.code) || !existsSync(target)) throw error;
+    rmSync(output, { recursive: true, force: true });
+  }
+  rmSync(former, { recursive: true, force: true });
 }
 
 /** Builds where dist/ is missing or older than src/ and the compiler is there; true when dist/ can be used. */
