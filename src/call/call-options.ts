@@ -5,7 +5,7 @@ import type { EventWriter } from '../runs/event-writer.js';
 import type { TurnLatency } from '../runs/events.js';
 import type { EndReason } from '../runs/lifecycle.js';
 import type { ResolvedModels } from '../speech/models.js';
-import type { TextToSpeechStream } from '../speech/text-to-speech.js';
+import type { DialectCapabilities } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
 import type { ProviderCall, ProviderControl } from '../telephony/provider.js';
 import type { TurnOptions } from '../turn/options.js';
@@ -13,6 +13,7 @@ import type { WorkflowGraph } from '../workflow/graph.js';
 import type { Variables, WorkflowState } from '../workflow/engine.js';
 import type { WorkflowSettings } from '../workflow/settings.js';
 import type { CallUsage } from './call-log.js';
+import type { OpenLegs } from './legs.js';
 import type { PhraseCache } from './phrase-cache.js';
 import type { Recorder } from './recorder.js';
 import type { TransferDesk } from './transfer.js';
@@ -39,19 +40,18 @@ export interface CallOutcome {
 export interface CallOptions {
   readonly runId: string;
   readonly stream: MediaStream;
+  readonly capabilities: DialectCapabilities;
   /** Monotonic time of the call clock's zero: when `start` arrived. */
   readonly startedAtMs: number;
   readonly control: ProviderControl;
   readonly call: ProviderCall;
-  readonly callerNumber: string | undefined;
   readonly calledNumber: string | undefined;
   readonly graph: WorkflowGraph;
   readonly workflowState: WorkflowState;
   readonly settings: WorkflowSettings;
   readonly turnOptions: TurnOptions;
   readonly models: ResolvedModels;
-  /** Already open: it was connecting while the session was validated. */
-  readonly voiceStream: TextToSpeechStream;
+  readonly legs: OpenLegs;
   readonly recorder: Recorder;
   readonly events: EventWriter;
   readonly phrases: PhraseCache;

@@ -2,9 +2,10 @@ import { repeat, type Timer } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { EndReason } from '../runs/lifecycle.js';
 import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
-import type { SpeechToTextEvent, SpeechToTextStream } from '../speech/speech-to-text.js';
+import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { RunCommand } from '../store/store.js';
-import { createPlayout, type Playout } from '../telephony/playout.js';
+import type { MediaStreamSink } from '../telephony/media-stream.js';
+import { createPlayout, type Playout, type PlayoutListener } from '../telephony/playout.js';
 import { createCallExit, type CallExit } from './call-exit.js';
 import { startCallLimits, type CallLimits, type LimitReason } from './call-limits.js';
 import { createCallLog, type CallLog } from './call-log.js';
@@ -12,6 +13,7 @@ import type { CallEnding, CallOptions, CallOutcome } from './call-options.js';
 import { createCallReporter, type CallReporter } from './call-reporter.js';
 import { createDialogue, type CallAction, type Dialogue } from './dialogue.js';
 import { createEars, type Ears } from './ears.js';
+import { createFaultBoundary, type FaultBoundary } from './fault-boundary.js';
 import { createFloor, type Floor, type FloorEffect } from './floor.js';
 import { transferCall } from './transfer.js';
 
@@ -36,16 +38,18 @@ const vendorEnded: CallEnding = { endReason: 'vendor_error', close: new AgentStr
  */
 export class CallSession {
   readonly #options: CallOptions;
+  readonly #boundary: FaultBoundary;
   readonly #floor: Floor;
   readonly #dialogue: Dialogue;
   readonly #playout: Playout;
-  readonly #recogniser: SpeechToTextStream;
   readonly #exit: CallExit<CallOutcome>;
   readonly #limits: CallLimits;
   readonly #reporter: CallReporter;
   #voiceFailures = 0;
 
-  constructor(options: CallOptions) {
+  constructor(given: CallOptions) {
+    this.#boundary = createFaultBoundary((error) => this.#onFault(error));
+    const options = { ...given, clock: this.#boundary.guardClock(given.clock) };
     this.#options = options;
     const { clock, startedAtMs, settings, turnOptions } = options;
     const callLog = createCallLog();
@@ -61,16 +65,9 @@ export class CallSession {
       onHangingUp: () => this.#fallSilent(),
       release: (ending) => this.#release(ending, callLog, flushing),
     });
-    const ears: { current?: Ears } = {};
-    this.#recogniser = options.models.stt.open({
-      language: settings.language,
-      keyterms: settings.dictionary,
-      signal: this.#exit.signal,
-      onEvent: (event) => this.#onSpeechEvent(event, ears.current),
-    });
-    ears.current = createEars({
+    const ears = createEars({
       detector: createEnergyVoiceActivity({ confirmMs: turnOptions.interruption.minDurationMs, pauseMs: PAUSE_WINDOW_MS }),
-      recogniser: this.#recogniser,
+      recogniser: options.legs.recogniser,
       pauseWindowMs: PAUSE_WINDOW_MS,
       hasVendorTurns: turnOptions.hasVendorTurns,
       onTurnEvent: (event) => this.#floor.dispatch(event),
@@ -85,7 +82,8 @@ export class CallSession {
       onOverdue: (reason) => void this.#exit.hangUp(ended(reason)),
     });
     this.#record('call-answered', { models: options.models.choice });
-    this.#attach(ears.current);
+    options.legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event, ears)));
+    this.#attach(ears);
     this.#dialogue.feed({ type: 'call-started' });
   }
 
@@ -137,32 +135,34 @@ export class CallSession {
     return createPlayout({
       clock,
       metronome,
-      capabilities: stream.capabilities,
+      capabilities: this.#options.capabilities,
       send: (frame) => stream.sendMedia(frame),
       sendMark: (name) => stream.sendMark(name),
       sendClear: () => {
         stream.sendClear();
         this.#record('playout-cleared');
       },
-      listener: {
+      listener: this.#boundary.guardAll<PlayoutListener>({
         onItemStarted: (replyId) => this.#dialogue.onItemStarted(replyId),
         onItemHeard: (replyId) => this.#dialogue.onItemHeard(replyId),
         onUnderrun: (replyId, ms) => this.#record('playout-underrun', { reply_id: replyId, ms: Math.round(ms) }),
         onFrameSent: (frame, playAtMs) => recorder.agent(frame, playAtMs - startedAtMs),
         onCleared: (atMs) => recorder.agentCleared(atMs - startedAtMs),
-      },
+        onQueueOverflow: (replyId, ms) => this.#record('playout-overflow', { reply_id: replyId, ms: Math.round(ms) }),
+      }),
+      onFault: (error) => this.#onFault(error),
     });
   }
 
   #createDialogue(): Dialogue {
-    const { graph, workflowState, clock, models, voiceStream, phrases } = this.#options;
+    const { graph, workflowState, clock, models, legs, phrases } = this.#options;
     const atMs = () => this.#nowMs;
     return createDialogue({
       graph,
       initialState: workflowState,
       clock,
       model: models.llm,
-      voice: { product: models.tts, stream: voiceStream, phrases },
+      voice: { product: models.tts, stream: legs.voice, phrases },
       playout: this.#playout,
       signal: this.#exit.signal,
       listener: {
@@ -186,7 +186,7 @@ export class CallSession {
 
   #attach(ears: Ears): void {
     const { stream, recorder, startedAtMs } = this.#options;
-    stream.start({
+    stream.start(this.#boundary.guardAll<MediaStreamSink>({
       onAudio: (frame, atMs) => {
         recorder.caller(frame, atMs - startedAtMs);
         if (this.#exit.isLive) ears.hear(frame, atMs - startedAtMs);
@@ -200,7 +200,7 @@ export class CallSession {
       onClose: ({ code, reason, byPeer }) =>
         this.#exit.onPeerEnded({ endReason: byPeer ? 'caller_hangup' : 'provider_error', close: { code, reason } }),
       onProtocolEvent: (type, data) => this.#record(type, data),
-    });
+    }));
   }
 
   #runEffect(effect: FloorEffect): void {
@@ -214,7 +214,7 @@ export class CallSession {
       case 'discard-reply':
         return this.#dialogue.discard(effect.replyId);
       case 'finalize-transcript':
-        return this.#recogniser.finalize();
+        return this.#options.legs.recogniser.finalize();
       case 'commit-turn': {
         const { turnId, text, startedAtMs: startMs, speechEndMs } = effect;
         this.#reporter.onCallerSaid({ turnId, text, startMs, speechEndMs });
@@ -232,11 +232,11 @@ export class CallSession {
     }
   }
 
-  #onSpeechEvent(event: SpeechToTextEvent, ears: Ears | undefined): void {
+  #onSpeechEvent(event: SpeechToTextEvent, ears: Ears): void {
     if (this.#exit.signal.aborted) return;
     if (event.type === 'stt-failed') this.#onVendorFailed('stt', event.error);
     if (event.type === 'transcript-final') this.#reporter.onTranscriptFinal();
-    ears?.onTranscript(event, this.#nowMs);
+    ears.onTranscript(event, this.#nowMs);
   }
 
   /** A call without ears or voice is over; a failed model pass is the workflow's to answer. */
@@ -270,6 +270,12 @@ export class CallSession {
     void this.#exit.completeMove();
   }
 
+  /** A fault in this call's own code ends this call, and no other. */
+  #onFault(error: unknown): void {
+    this.#options.log.error('A call failed', { runId: this.runId, error: toAgentStreamError(error).message });
+    void this.#exit.hangUp({ endReason: 'internal_error', close: new AgentStreamError('internal-error').close });
+  }
+
   #warn(): void {
     if (this.#exit.isLive && this.#floor.state.phase.name === 'listening')
       this.#dialogue.say(this.#options.settings.max_duration_warning_text);
@@ -287,13 +293,12 @@ export class CallSession {
   }
 
   async #release(ending: CallEnding, callLog: CallLog, flushing: Timer): Promise<CallOutcome> {
-    const { stream, voiceStream, recorder } = this.#options;
+    const { stream, legs, recorder } = this.#options;
     const durationMs = Math.round(this.#nowMs);
     this.#fallSilent();
     this.#limits.cancel();
     flushing.cancel();
-    this.#recogniser.close();
-    voiceStream.close();
+    legs.close();
     this.#playout.close();
     stream.close(ending.close.code, ending.close.reason);
     callLog.addUsage({ sttAudioMs: durationMs });

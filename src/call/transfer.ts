@@ -26,7 +26,7 @@ export interface TransferDesk {
 }
 
 /** Creates the desk. `callbackBaseUrl` precedes `/{transferId}/{secret}`. */
-export function createTransferDesk(callbackBaseUrl: string): TransferDesk {
+export function createTransferDesk(callbackBaseUrl: () => string): TransferDesk {
   const waiting = new Map<string, { secret: Buffer; onProgress: (progress: TransferProgress) => void }>();
   return {
     open(onProgress) {
@@ -34,7 +34,7 @@ export function createTransferDesk(callbackBaseUrl: string): TransferDesk {
       const transferId = randomBytes(9).toString('base64url');
       const secret = randomBytes(24).toString('base64url');
       waiting.set(transferId, { secret: Buffer.from(secret), onProgress });
-      return { transferId, callbackUrl: `${callbackBaseUrl}/${transferId}/${secret}`, close: () => void waiting.delete(transferId) };
+      return { transferId, callbackUrl: `${callbackBaseUrl()}/${transferId}/${secret}`, close: () => void waiting.delete(transferId) };
     },
     deliver(transferId, secret, progress) {
       const entry = waiting.get(transferId);

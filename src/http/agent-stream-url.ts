@@ -1,3 +1,5 @@
+import type { StreamRequest } from '../call/call-request.js';
+
 /** Longest accepted stream URL, path and query together. */
 const MAX_URL_LENGTH = 8192;
 
@@ -12,23 +14,6 @@ const STREAM_TOKEN = /^[A-Za-z0-9_-]{22,128}$/;
 
 /** Query parameters that have a meaning of their own; every other one is a call variable. */
 const KNOWN_PARAMETERS = new Set(['provider', 'domain', 'callid', 'callsid', 'from', 'to']);
-
-/** What a stream URL asks for. */
-export interface StreamRequest {
-  /** Lower-case UUID; null where the path holds none: answered like an unknown agent. */
-  readonly agentUuid: string | null;
-  readonly streamToken: string | null;
-  /** Null: to be recognised from headers and first frames. */
-  readonly provider: string | null;
-  /** The caller's own id for the call: `callId`, else `CallSid`. */
-  readonly callId: string | undefined;
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-  /** All query parameters, for the provider. */
-  readonly query: Readonly<Record<string, string>>;
-  /** Query parameters without a meaning of their own. */
-  readonly callVariables: Readonly<Record<string, string>>;
-}
 
 /**
  * Reads both forms of the stream URL (contract §1): `/{agent_uuid}[/{stream_token}]?provider=…` and

@@ -1,0 +1,103 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { repeat, type Clock } from '../base/clock.js';
+import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import type { CallableAgent, Store } from '../store/store.js';
+
+/** A cached agent is asked for again after this long, even without a notification. */
+const FRESH_MS = 30_000;
+
+/** Cached agents; the least recently used is forgotten first. */
+const MAX_CACHED_AGENTS = 2000;
+
+/** Queries that unknown UUIDs may cost, per window; beyond it only known UUIDs are looked up. */
+const MAX_MISSES = 20;
+const MISS_WINDOW_MS = 10_000;
+
+/** The set of known UUIDs is read anew this often, in case notifications were lost. */
+const REFRESH_MS = 60_000;
+
+/** Agents as the stream endpoint finds them: by UUID and stream token, without a query per call or per guess. */
+export interface AgentCache {
+  /** True where the UUID is known to be an active agent: such calls pass any limit on misses. */
+  isKnown(uuid: string): boolean;
+  /** @throws AgentStreamError `agent-not-found`: unknown, archived and wrong token alike */
+  find(uuid: string | null, streamToken: string | null): Promise<CallableAgent>;
+  close(): void;
+}
+
+/** Opens the cache: reads the UUIDs of all active agents and follows their changes. */
+export async function openAgentCache(options: { store: Store; clock: Clock; log: Log }): Promise<AgentCache> {
+  const { store, clock, log } = options;
+  const cached = new Map<string, { agent: CallableAgent; untilMs: number }>();
+  let known = new Set(await store.agents.listActiveUuids());
+  let misses = 0;
+
+  const refresh = () => {
+    store.agents.listActiveUuids().then(
+      (uuids) => {
+        known = new Set(uuids);
+      },
+      (error: unknown) => log.warn('The list of agents could not be read', { error: toAgentStreamError(error).message }),
+    );
+  };
+  const forgetAll = () => {
+    cached.clear();
+    refresh();
+  };
+  const unsubscribe = store.notifications.subscribe(
+    'agent_changed',
+    ({ uuid, isActive }) => {
+      cached.delete(uuid);
+      if (isActive) known.add(uuid);
+      else known.delete(uuid);
+    },
+    forgetAll,
+  );
+  const refreshing = repeat(clock, REFRESH_MS, refresh);
+  const forgiving = repeat(clock, MISS_WINDOW_MS, () => {
+    misses = 0;
+  });
+
+  /** Null for an unknown or archived agent. An unknown UUID costs a query only while the window's misses last. */
+  async function lookUp(uuid: string): Promise<CallableAgent | null> {
+    const entry = cached.get(uuid);
+    if (entry !== undefined && entry.untilMs > clock.nowMs()) return entry.agent;
+    if (!known.has(uuid)) {
+      if (misses >= MAX_MISSES) return null;
+      misses += 1;
+    }
+    const agent = await store.agents.findCallable(uuid);
+    if (agent === null) return null;
+    known.add(uuid);
+    cached.delete(uuid);
+    cached.set(uuid, { agent, untilMs: clock.nowMs() + FRESH_MS });
+    for (const oldest of cached.keys()) {
+      if (cached.size <= MAX_CACHED_AGENTS) break;
+      cached.delete(oldest);
+    }
+    return agent;
+  }
+
+  return {
+    isKnown: (uuid) => known.has(uuid),
+    async find(uuid, streamToken) {
+      const agent = uuid === null ? null : await lookUp(uuid);
+      if (agent === null || !isTokenAccepted(agent, streamToken)) throw new AgentStreamError('agent-not-found');
+      return agent;
+    },
+    close() {
+      unsubscribe();
+      refreshing.cancel();
+      forgiving.cancel();
+    },
+  };
+}
+
+/** An agent that requires no token takes URLs with and without one: removing the token must not break URLs in use. */
+function isTokenAccepted(agent: CallableAgent, streamToken: string | null): boolean {
+  if (agent.streamTokenHashes.length === 0) return true;
+  if (streamToken === null) return false;
+  const hash = createHash('sha256').update(streamToken).digest();
+  return agent.streamTokenHashes.some((accepted) => accepted.length === hash.length && timingSafeEqual(accepted, hash));
+}

@@ -1,0 +1,157 @@
+import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import type { Metronome } from '../audio/pacer.js';
+import type { Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import type { EventWriter, EventWriters } from '../runs/event-writer.js';
+import type { CallableAgent, Run, Store, TelephonyConfig } from '../store/store.js';
+import type { StreamStart } from '../telephony/dialect.js';
+import type { MediaStream } from '../telephony/media-stream.js';
+import type { ProviderCall, ProviderControl, ProviderModule } from '../telephony/provider.js';
+import { startWorkflow } from '../workflow/step.js';
+import { callContextOf, type StreamRequest } from './call-request.js';
+import { CallSession } from './call-session.js';
+import { openLegs, type OpenLegs } from './legs.js';
+import type { PhraseCache } from './phrase-cache.js';
+import { openRecorder } from './recorder.js';
+import type { Recordings } from './recordings.js';
+import type { TransferDesk } from './transfer.js';
+import { turnOptionsOf } from './turn-settings.js';
+import type { WarmUps } from './warm-ups.js';
+import type { ModelResolver, WorkflowResolver } from './resolvers.js';
+
+/** Services that answering takes. */
+export interface AnswerPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metronome: Metronome;
+  readonly phrases: PhraseCache;
+  readonly transfers: TransferDesk;
+  readonly recordings: Recordings;
+  readonly eventWriters: EventWriters;
+  /** Compiled documents and settings per version. */
+  readonly workflows: WorkflowResolver;
+  readonly models: ModelResolver;
+  readonly warmUps: WarmUps;
+  readonly createControl: (config: TelephonyConfig) => ProviderControl;
+}
+
+/** A minted call whose stream has not shaken hands. */
+export interface MintedCall {
+  readonly stream: MediaStream;
+  readonly request: StreamRequest;
+  readonly run: Run;
+  readonly callable: CallableAgent;
+  readonly provider: ProviderModule;
+  readonly remainingMs: number | null;
+  readonly events: EventWriter;
+}
+
+/**
+ * Reads the handshake, finds the telephony configuration, validates the session at the provider while the vendors' sockets open,
+ * binds the session to this one socket, and starts the conversation.
+ * @throws AgentStreamError what the stream is to be closed with; nothing stays open
+ */
+export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promise<CallSession> {
+  const { stream, callable, provider, run, events } = minted;
+  const { clock, store } = ports;
+  const start = await stream.handshake(provider.dialect);
+  const startedAtMs = clock.nowMs();
+  const account = provider.accountOfStream(minted.request.query, start);
+  if (account === null) throw new AgentStreamError('missing-domain');
+  const config = await store.telephonyConfigs.find(callable.agent.organizationId, provider.name, account);
+  if (config === null) throw new AgentStreamError('unknown-telephony-config');
+  if (!provider.hasControlCredential(config.credentials)) throw new AgentStreamError('missing-bearer-token');
+
+  const control = ports.createControl(config);
+  const call = { sessionId: start.sessionId, account };
+  const { graph, settings } = ports.workflows.of(callable);
+  const models = await ports.models.resolve(callable, settings);
+  const open = () => openLegs(models, { language: settings.language, keyterms: settings.dictionary });
+  const warmUp = ports.warmUps.take(callable.agent.uuid);
+  // Vendors connect while the provider is asked; unvalidated calls may hold only a few such connections per agent.
+  let legs: OpenLegs | null = warmUp === null ? null : open();
+  try {
+    const context = callContextOf(minted.request, { provider: provider.name, agentUuid: run.agentUuid, agentVariables: callable.version.variables }, start);
+    const [recorder] = await Promise.all([
+      openRecorder(settings.recording.enabled ? ports.recordings.pathOf(run) : null, (error) =>
+        events.append('recording-failed', { message: error.message }, 0),
+      ),
+      validateSession(control, call, stream.closed, events),
+    ]);
+    await bindSession(minted, start, config, context, store);
+    legs ??= open();
+    void markRunning(run, stream, ports);
+    return new CallSession({
+      runId: run.id,
+      stream,
+      capabilities: provider.dialect.capabilities,
+      startedAtMs,
+      control,
+      call,
+      calledNumber: stringOr(context.initialContext['called_number']),
+      graph,
+      workflowState: startWorkflow(graph, context.initialContext),
+      settings,
+      turnOptions: turnOptionsOf(settings, models.stt.capabilities.turnEvents),
+      models,
+      legs,
+      recorder,
+      events,
+      phrases: ports.phrases,
+      metronome: ports.metronome,
+      transfers: ports.transfers,
+      remainingMs: minted.remainingMs,
+      clock,
+      log: ports.log,
+    });
+  } catch (error) {
+    legs?.close();
+    throw error;
+  } finally {
+    warmUp?.release();
+  }
+}
+
+/** The socket proves nothing of itself: the provider must know the session, and it must be live. */
+async function validateSession(control: ProviderControl, call: ProviderCall, signal: AbortSignal, events: EventWriter): Promise<void> {
+  try {
+    const verdict = await control.validateSession(call, signal);
+    events.append('session-validated', { is_live: verdict.isLive, status: verdict.status }, 0);
+    if (!verdict.isLive) throw new AgentStreamError('session-validation-failed', { details: { status: verdict.status } });
+  } catch (error) {
+    const failure = toAgentStreamError(error);
+    if (failure.code === 'session-validation-failed' || signal.aborted) throw failure;
+    throw new AgentStreamError('session-validation-failed', { cause: error, details: { provider_error: failure.code } });
+  }
+}
+
+async function bindSession(
+  { run, request, callable }: MintedCall,
+  start: StreamStart,
+  config: TelephonyConfig,
+  context: { initialContext: Readonly<Record<string, unknown>>; gatheredContext: Readonly<Record<string, unknown>> },
+  store: Store,
+): Promise<void> {
+  const domain = request.query['Domain'] ?? request.query['domain'] ?? start.account ?? config.account;
+  const result = await store.runs.bindSession(run.id, {
+    sessionId: start.sessionId,
+    telephonyConfigId: config.id,
+    ...context,
+    logs: { inbound_webhook: { ...start.webhookLog, domain, agent_version: callable.version.number } },
+  });
+  if (result === 'duplicate') throw new AgentStreamError('duplicate-stream');
+  if (result === 'ended') throw new AgentStreamError('internal-error', { message: 'The run ended before its call was answered' });
+}
+
+/** Off the media path: the agent already speaks while the database is told. */
+async function markRunning(run: Run, stream: MediaStream, { store, log }: AnswerPorts): Promise<void> {
+  try {
+    const isLive = await store.runs.markRunning(run.id);
+    if (!isLive && !stream.closed.aborted) stream.close(1011, 'Internal server error');
+  } catch (error) {
+    log.warn('A run could not be marked as running', { runId: run.id, error: toAgentStreamError(error).message });
+  }
+}
+
+const stringOr = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);

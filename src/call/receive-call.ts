@@ -1,0 +1,186 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { retry } from '../base/retry.js';
+import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import type { EventWriter } from '../runs/event-writer.js';
+import type { EndReason } from '../runs/lifecycle.js';
+import { LEASE_MS } from '../runs/leases.js';
+import type { CallableAgent, Run, RunFinalisation } from '../store/store.js';
+import type { ProviderModule } from '../telephony/provider.js';
+import { findProvider } from '../telephony/registry.js';
+import { recogniseProvider, RECOGNISING_FRAMES } from '../telephony/recognise.js';
+import type { MediaStream } from '../telephony/media-stream.js';
+import { answerCall, type AnswerPorts } from './answer-call.js';
+import type { AgentCache } from './agent-cache.js';
+import type { Reservation } from './call-directory.js';
+import type { CallOutcome } from './call-options.js';
+import { callContextOf, type StreamRequest } from './call-request.js';
+
+/** A run must reach its end even if the database is away for minutes. */
+const FINALISE_RETRIES = { attempts: 60, baseDelayMs: 200, maxDelayMs: 10_000 } as const;
+
+/** One stream that was upgraded and waits for its call to be answered. */
+export interface IncomingCall {
+  readonly stream: MediaStream;
+  readonly request: StreamRequest;
+  /** Upgrade headers, for recognising the provider. */
+  readonly headers: IncomingHttpHeaders;
+  readonly place: Reservation;
+  /** The session is validated: the socket no longer counts as a stranger's. */
+  readonly onAnswered: () => void;
+}
+
+/** What receiving calls takes. */
+export interface ReceiverOptions extends AnswerPorts {
+  readonly agents: AgentCache;
+  readonly nodeId: string;
+  /** A stream was turned away before or after its run was minted; for counting. */
+  readonly onRefused: (code: string) => void;
+}
+
+/**
+ * Takes a call from its upgrade to the end of its run, in the contract's order: agent, quota and slot, run, handshake and session,
+ * conversation, finalisation. Never rejects.
+ */
+export async function receiveCall(incoming: IncomingCall, options: ReceiverOptions): Promise<void> {
+  const { stream, place } = incoming;
+  try {
+    const minted = await mintRun(incoming, options);
+    if (minted !== null) await conductRun(incoming, minted, options);
+  } catch (error) {
+    const failure = toAgentStreamError(error);
+    options.log.error('A call could not be received', { code: failure.code, error: failure.message });
+    stream.close(failure.close.code, failure.close.reason);
+  } finally {
+    place.release();
+  }
+}
+
+interface MintedRun {
+  readonly run: Run;
+  readonly callable: CallableAgent;
+  readonly provider: ProviderModule;
+  readonly remainingMs: number | null;
+}
+
+/** Steps 1 to 3. Null: the stream was refused and closed, and left no run. */
+async function mintRun(incoming: IncomingCall, options: ReceiverOptions): Promise<MintedRun | null> {
+  const { stream, request } = incoming;
+  let callable: CallableAgent | null = null;
+  try {
+    const provider = await providerOf(incoming);
+    callable = await options.agents.find(request.agentUuid, request.streamToken);
+    const { agent, version } = callable;
+    const facts = { provider: provider.name, agentUuid: agent.uuid, agentVariables: version.variables };
+    const result = await options.store.runs.mint({
+      agent,
+      version: version.number,
+      mode: provider.name,
+      agentConcurrentCalls: options.workflows.of(callable).settings.limits.concurrent_calls ?? null,
+      ...callContextOf(request, facts),
+      nodeId: options.nodeId,
+      leaseMs: LEASE_MS,
+    });
+    if (!result.ok) throw new AgentStreamError(result.code);
+    return { run: result.run, callable, provider, remainingMs: result.remainingMs };
+  } catch (error) {
+    const failure = toAgentStreamError(error);
+    refuse(failure, stream, options);
+    if (failure.code === 'internal-error') options.log.error('A stream was refused by a fault', { error: failure.message });
+    if (callable !== null) await noteRefusal(callable, failure, options);
+    return null;
+  }
+}
+
+async function providerOf({ stream, request, headers }: IncomingCall): Promise<ProviderModule> {
+  if (request.provider !== null) return findProvider(request.provider);
+  const name = recogniseProvider(headers, await stream.firstMessages(RECOGNISING_FRAMES));
+  if (name === null) throw new AgentStreamError('provider-not-recognised');
+  return findProvider(name);
+}
+
+function refuse(failure: AgentStreamError, stream: MediaStream, options: ReceiverOptions): void {
+  options.onRefused(failure.code);
+  stream.close(failure.close.code, failure.close.reason);
+}
+
+/** The owner can see why no run appeared. */
+async function noteRefusal({ agent }: CallableAgent, failure: AgentStreamError, { store, log }: ReceiverOptions): Promise<void> {
+  const { code: closeCode, reason } = failure.close;
+  await store.refusals.add({ organizationId: agent.organizationId, agentUuid: agent.uuid, closeCode, reason }).catch((error: unknown) => {
+    log.warn('A refusal could not be recorded', { error: toAgentStreamError(error).message });
+  });
+}
+
+/** Steps 4 and 5, and the run's end. */
+async function conductRun(incoming: IncomingCall, minted: MintedRun, options: ReceiverOptions): Promise<void> {
+  const { stream, place } = incoming;
+  const events = options.eventWriters.open(minted.run.id);
+  const end = await answerCall({ ...incoming, ...minted, events }, options).then(
+    async (session) => {
+      place.attach(session);
+      incoming.onAnswered();
+      return finalisationOf(await session.outcome, minted.run, options);
+    },
+    (error: unknown) => {
+      const failure = toAgentStreamError(error);
+      events.append('call-refused', { code: failure.code, message: failure.message, ...failure.details }, 0);
+      options.log.info('A call was refused after its run was minted', { runId: minted.run.id, code: failure.code });
+      refuse(failure, stream, options);
+      return failedFinalisation(failure, stream, minted.run, options);
+    },
+  );
+  await finalise(minted.run.id, end, events, options);
+}
+
+async function finalise(runId: string, end: RunFinalisation, events: EventWriter, options: ReceiverOptions): Promise<void> {
+  const { clock, log, store } = options;
+  events.append('run-ended', { end_reason: end.endReason, close_code: end.closeCode }, end.durationMs);
+  await events.close();
+  try {
+    await retry(() => store.runs.finalise(runId, end), { clock, ...FINALISE_RETRIES });
+    log.info('A run ended', { runId, endReason: end.endReason, closeCode: end.closeCode, durationMs: end.durationMs });
+  } catch (error) {
+    // The lease runs out and the sweeper ends the run.
+    log.error('A run could not be finalised', { runId, error: toAgentStreamError(error).message });
+  }
+}
+
+function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions): RunFinalisation {
+  const { ending } = outcome;
+  return {
+    endReason: ending.endReason,
+    closeCode: ending.close.code,
+    closeReason: ending.close.reason,
+    durationMs: outcome.durationMs,
+    gatheredContext: { nodes_visited: outcome.nodesVisited, call_disposition: ending.endReason, variables: outcome.variables },
+    usage: { ...outcome.usage },
+    cost: {},
+    latency: { turns: outcome.turns },
+    recordingPath: outcome.isRecorded ? options.recordings.relativePathOf(run) : null,
+  };
+}
+
+/** Codes that are this server's fault rather than the peer's. */
+const serverFaults: Readonly<Record<string, EndReason>> = {
+  'internal-error': 'internal_error',
+  'workflow-invalid': 'internal_error',
+  'secret-key-mismatch': 'internal_error',
+  'vendor-unauthorized': 'vendor_error',
+  'vendor-failed': 'vendor_error',
+};
+
+function failedFinalisation(failure: AgentStreamError, stream: MediaStream, run: Run, { clock }: ReceiverOptions): RunFinalisation {
+  // Where the peer closed first, its code is the one the socket ended with.
+  const close = stream.ending ?? failure.close;
+  return {
+    endReason: serverFaults[failure.code] ?? 'handshake_error',
+    closeCode: close.code,
+    closeReason: close.reason,
+    durationMs: Math.max(0, clock.wallMs() - run.createdAt.getTime()),
+    gatheredContext: {},
+    usage: {},
+    cost: {},
+    latency: {},
+    recordingPath: null,
+  };
+}

@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { createMetronome } from '../audio/pacer.js';
+import { systemClock, type Clock } from '../base/clock.js';
+import type { Log } from '../base/log.js';
+import { openAgentCache } from '../call/agent-cache.js';
+import { createCallDirectory, type CallDirectory } from '../call/call-directory.js';
+import { createPhraseCache } from '../call/phrase-cache.js';
+import { recordingsIn } from '../call/recordings.js';
+import { createModelResolver, createWorkflowResolver } from '../call/resolvers.js';
+import { createTransferDesk } from '../call/transfer.js';
+import { createWarmUps } from '../call/warm-ups.js';
+import type { Config } from '../config.js';
+import { createAgentStreamEndpoint } from '../http/agent-stream.js';
+import { createApp } from '../http/app.js';
+import { createMetrics } from '../http/metrics.js';
+import { startServer } from '../http/server.js';
+import { openSetup } from '../http/setup.js';
+import { createEventWriters } from '../runs/event-writer.js';
+import { startLeases } from '../runs/leases.js';
+import { startSweeper } from '../runs/sweeper.js';
+import { vendors } from '../speech/registry.js';
+import { startEmbeddedPostgres } from '../store/embedded-postgres.js';
+import { openStore } from '../store/postgres-store.js';
+import { loadSecretKey } from '../store/secret-key.js';
+import type { Store, TelephonyConfig } from '../store/store.js';
+import { findProvider, providers } from '../telephony/registry.js';
+import { createAgentRules } from './agent-rules.js';
+
+/** A running node: its server, its calls, its database. */
+export interface RunningNode {
+  /** Origin it listens on. */
+  readonly url: string;
+  /** Origin clients and providers use. */
+  readonly publicUrl: string;
+  readonly store: Store;
+  readonly directory: CallDirectory;
+  /** For the set-up link; null where the installation is set up. */
+  readonly setupToken: string | null;
+  /** Takes no new calls and waits for the last one, at most for the drain time-out; `signal` cuts it short. */
+  drain(signal: AbortSignal): Promise<void>;
+  /** Closes everything. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Things that were opened, to be closed in reverse. */
+function createDisposal() {
+  const closers: (() => Promise<void> | void)[] = [];
+  return {
+    add: (close: () => Promise<void> | void) => void closers.push(close),
+    async run() {
+      for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
+    },
+  };
+}
+
+/**
+ * Builds and starts a node: database, call machinery, HTTP server.
+ * @throws AgentStreamError `configuration-invalid`, `database-unavailable`, `data-directory-in-use`; what was opened is closed
+ */
+export async function startNode(config: Config, options: { log: Log; version: string; clock?: Clock }): Promise<RunningNode> {
+  const disposal = createDisposal();
+  try {
+    return await composeNode(config, { clock: systemClock, ...options }, disposal);
+  } catch (error) {
+    await disposal.run();
+    throw error;
+  }
+}
+
+async function openDatabase(config: Config, log: Log, clock: Clock, disposal: ReturnType<typeof createDisposal>) {
+  const secretKey = await loadSecretKey({ dataDir: config.dataDir, configured: config.secretKey });
+  const embedded = config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: config.dataDir, log, clock }) : null;
+  if (embedded !== null) disposal.add(() => embedded.stop());
+  const poolConfig = embedded?.poolConfig ?? { connectionString: config.databaseUrl ?? undefined };
+  const store = await openStore({ poolConfig, secretKey, clock, log });
+  disposal.add(() => store.close());
+  return { store, isExclusive: embedded !== null };
+}
+
+async function composeNode(
+  config: Config,
+  { clock, log, version }: { clock: Clock; log: Log; version: string },
+  disposal: ReturnType<typeof createDisposal>,
+): Promise<RunningNode> {
+  const nodeId = randomUUID();
+  const { store, isExclusive } = await openDatabase(config, log, clock, disposal);
+  await bootstrap(store, config);
+
+  const directory = createCallDirectory({ maxCalls: config.maxCalls, notifications: store.notifications, clock, log });
+  disposal.add(() => directory.close());
+  const metrics = createMetrics({ activeCalls: () => directory.activeCount(), maxCalls: () => directory.maxCalls });
+  const agents = await openAgentCache({ store, clock, log });
+  disposal.add(() => agents.close());
+  const setup = await openSetup(store.accounts);
+  const eventWriters = createEventWriters({ store, clock, log });
+  disposal.add(() => eventWriters.close());
+  const leases = startLeases({
+    store,
+    nodeId,
+    clock,
+    log,
+    liveRunIds: () => directory.liveRunIds(),
+    onExhausted: (runIds) => directory.endExhausted(runIds),
+  });
+  disposal.add(() => leases.stop());
+  const sweeper = startSweeper({ store, clock, log, ...(isExclusive ? { exclusiveNodeId: nodeId } : {}) });
+  disposal.add(() => sweeper.stop());
+
+  let publicUrl = config.publicUrl;
+  const transfers = createTransferDesk(() => `${publicUrl}/api/v1/telephony-callbacks/cloudonix/transfer`);
+  const createControl = (telephonyConfig: TelephonyConfig) => {
+    const provider = findProvider(telephonyConfig.provider);
+    const baseUrl = config.env[provider.apiBaseUrl.env] ?? provider.apiBaseUrl.default;
+    return provider.createControl({ credentials: telephonyConfig.credentials, baseUrl, clock, fetch });
+  };
+  const endpoint = createAgentStreamEndpoint({
+    store,
+    clock,
+    log,
+    nodeId,
+    config,
+    agents,
+    directory,
+    eventWriters,
+    transfers,
+    createControl,
+    metronome: createMetronome(clock),
+    phrases: createPhraseCache(),
+    recordings: recordingsIn(config.dataDir),
+    workflows: createWorkflowResolver(),
+    models: createModelResolver({ store, env: config.env, clock, fetch }),
+    warmUps: createWarmUps(),
+    onRefused: (code) => metrics.handshakeRejected(code),
+  });
+  disposal.add(() => endpoint.close());
+
+  const app = await createApp({
+    config,
+    version,
+    store,
+    clock,
+    log,
+    metrics,
+    setup,
+    createControl,
+    providers: Object.values(providers),
+    vendors: Object.values(vendors).map(({ name, apiKeyEnv }) => ({ name, needsKey: apiKeyEnv !== null })),
+    agentRules: createAgentRules(),
+    liveCalls: directory,
+    publicUrl: () => publicUrl,
+    onTransferCallback: (transferId, secret, body) =>
+      transfers.deliver(transferId, secret, findProvider('cloudonix').parseTransferCallback(body)),
+  });
+  const server = await startServer({ app, config, clock, log, onUpgrade: endpoint.handleUpgrade });
+  disposal.add(() => server.close());
+  if (config.port === 0 && config.env['AGENT_STREAM_PUBLIC_URL'] === undefined) publicUrl = server.url;
+
+  return {
+    url: server.url,
+    publicUrl,
+    store,
+    directory,
+    setupToken: setup.token,
+    async drain(signal) {
+      server.beginDrain();
+      await directory.drain(config.drainTimeoutMs, signal);
+    },
+    async stop() {
+      server.beginDrain();
+      await directory.drain(0, AbortSignal.abort());
+      await endpoint.settled();
+      await disposal.run();
+    },
+  };
+}
+
+/** AGENT_STREAM_BOOTSTRAP_API_KEY: an empty installation gets an organization, its owner and that key. */
+async function bootstrap({ accounts }: Store, { bootstrapApiKey }: Config): Promise<void> {
+  if (bootstrapApiKey === null || !(await accounts.isEmpty())) return;
+  const { organization, owner } = await accounts.createOrganization({ name: 'Default', ownerEmail: 'owner@localhost' });
+  await accounts.createApiKey({ organizationId: organization.id, userId: owner.id, name: 'Bootstrap', key: bootstrapApiKey });
+}

@@ -1,0 +1,199 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { defaultTurnOptions, type TurnOptions } from './options.js';
+import { transition } from './transition.js';
+import { initialTurnState, type TurnEffect, type TurnEvent, type TurnState } from './turn.js';
+
+const options: TurnOptions = defaultTurnOptions;
+
+/** Feeds events and collects the effects of the last one, without timers unless asked. */
+function play(events: readonly TurnEvent[], turnOptions = options, from: TurnState = initialTurnState) {
+  let state = from;
+  let effects: readonly TurnEffect[] = [];
+  const all: TurnEffect[] = [];
+  for (const event of events) {
+    ({ state, effects } = transition(state, event, turnOptions));
+    all.push(...effects);
+  }
+  const named = (list: readonly TurnEffect[]) => list.map((effect) => effect.type).filter((type) => type !== 'cancel-timer');
+  return { state, last: named(effects), all, allNames: named(all) };
+}
+
+const onset = (atMs: number): TurnEvent => ({ type: 'speech-onset', atMs });
+const start = (atMs: number): TurnEvent => ({ type: 'speech-start', atMs });
+const pause = (atMs: number): TurnEvent => ({ type: 'speech-pause', atMs, speechEndMs: atMs - 200 });
+const final = (text: string, atMs: number): TurnEvent => ({ type: 'transcript-final', text, atMs });
+const interim = (text: string, atMs: number): TurnEvent => ({ type: 'transcript-interim', text, atMs });
+const settled = (atMs: number): TurnEvent => ({ type: 'transcript-settled', atMs });
+const timer = (name: 'idle' | 'endpointing' | 'transcript' | 'false-interruption', atMs: number): TurnEvent => ({ type: 'timer-fired', timer: name, atMs });
+const requested = (atMs: number, allowInterrupt = true): TurnEvent => ({ type: 'reply-requested', replyId: 'r1', allowInterrupt, atMs });
+const started = (atMs: number): TurnEvent => ({ type: 'reply-started', replyId: 'r1', atMs });
+const replyEnded = (atMs: number): TurnEvent => ({ type: 'reply-ended', replyId: 'r1', atMs });
+const speaking = [requested(0), started(50)];
+
+describe('a caller turn', () => {
+  it('is finalized at the pause and committed when its words are settled and the delay has passed', () => {
+    const paused = play([start(100), interim('are you open', 400), pause(1000)]);
+    expect(paused.last).toEqual(['finalize-transcript', 'set-timer']);
+    const waiting = play([final('Are you open on Sunday?', 1020), settled(1030)], options, paused.state);
+    expect(waiting.all).toContainEqual({ type: 'set-timer', timer: 'endpointing', delayMs: 800 + 300 - 1030 });
+    const ended = play([timer('endpointing', 1100)], options, waiting.state);
+    expect(ended.all).toContainEqual({ type: 'commit-turn', turnId: 1, text: 'Are you open on Sunday?', startedAtMs: 100, speechEndMs: 800 });
+  });
+
+  it('ends at once when the words settle after the delay', () => {
+    const { last } = play([start(100), pause(1000), final('Yes.', 1150), settled(1160)]);
+    expect(last).toContain('commit-turn');
+  });
+
+  it('waits longer for words that sound unfinished', () => {
+    const { all } = play([start(0), pause(1000), final('My number is', 1010), settled(1020)]);
+    expect(all).toContainEqual({ type: 'set-timer', timer: 'endpointing', delayMs: 800 + 1200 - 1020 });
+  });
+
+  it('goes on when the caller does, keeping the words', () => {
+    const { state, all } = play([start(0), pause(1000), final('I would like', 1010), start(1100), pause(2000), final('a table.', 2010), settled(2200)]);
+    expect(all).toContainEqual({ type: 'commit-turn', turnId: 1, text: 'I would like a table.', startedAtMs: 0, speechEndMs: 1800 });
+    expect(state.phase.name).toBe('listening');
+  });
+
+  it('takes the interim words when the recogniser never settles', () => {
+    const { all } = play([start(0), interim('hello there.', 500), pause(1000), timer('transcript', 2500)]);
+    expect(all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'hello there.' }));
+  });
+
+  it('without words is noted and leads back to listening', () => {
+    const { state, all } = play([start(0), pause(600), settled(700)]);
+    expect(state.phase.name).toBe('listening');
+    expect(all).toContainEqual({ type: 'note-event', event: 'turn-without-words' });
+  });
+
+  it('ends when the vendor says so', () => {
+    const { all } = play([start(0), final('Book it', 500), { type: 'vendor-turn-end', atMs: 520 }], { ...options, hasVendorTurns: true });
+    expect(all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'Book it' }));
+  });
+
+  it('that the call cuts off is kept', () => {
+    const { all, state } = play([start(0), interim('wait I', 300), { type: 'call-ended', atMs: 400 }]);
+    expect(all).toContainEqual({ type: 'keep-words', turnId: 1, text: 'wait I', startedAtMs: 0, speechEndMs: 400 });
+    expect(play([start(500)], options, state).all).toEqual([]);
+  });
+});
+
+describe('an interruption', () => {
+  it('holds at the onset, clears at the confirmed voice and takes the turn with the first words', () => {
+    const held = play([...speaking, onset(1000)]);
+    expect(held.last).toEqual(['hold-playout']);
+    const cleared = play([start(1100)], options, held.state);
+    expect(cleared.last).toEqual(['clear-playout']);
+    const taken = play([interim('no wait', 1500)], options, cleared.state);
+    expect(taken.last).toEqual(['discard-reply', 'note-event']);
+    expect(taken.state.phase).toMatchObject({ name: 'caller-speaking', words: { interim: 'no wait' } });
+  });
+
+  it('that was only a sound resumes the reply', () => {
+    expect(play([...speaking, onset(1000), { type: 'speech-dropped', atMs: 1060 }]).last).toEqual(['resume-playout']);
+  });
+
+  it('without words resumes when the words are settled or the time-out passes', () => {
+    const noise = [...speaking, onset(1000), start(1100), pause(1500)];
+    const cleared = play(noise);
+    expect(cleared.last).toEqual(['finalize-transcript', 'set-timer']);
+    expect(play([settled(1600)], options, cleared.state).last).toEqual(['note-event', 'resume-playout']);
+    expect(play([timer('false-interruption', 3000)], options, cleared.state).state.phase.name).toBe('agent-speaking');
+  });
+
+  it('of acknowledging words resumes the reply', () => {
+    const { last, all } = play([...speaking, onset(1000), start(1100), pause(1400), final('Mm-hm, okay.', 1450), settled(1460)]);
+    expect(last).toEqual(['note-event', 'resume-playout']);
+    expect(all).toContainEqual({ type: 'note-event', event: 'acknowledgement-heard' });
+  });
+
+  it('is impossible where the reply does not allow it, and its words become the next turn', () => {
+    const { all, allNames } = play([requested(0, false), started(50), onset(100), start(200), pause(900), final('I want a refund.', 950), replyEnded(4000)]);
+    expect(allNames).not.toContain('clear-playout');
+    expect(all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'I want a refund.' }));
+  });
+
+  it('waits for words where a minimum is set', () => {
+    const strict = { ...options, interruption: { ...options.interruption, minWords: 2 } };
+    const talked = play([...speaking, onset(100), start(200), interim('stop', 400)], strict);
+    expect(talked.allNames).not.toContain('clear-playout');
+    expect(play([interim('stop please', 500)], strict, talked.state).last).toEqual(['clear-playout', 'discard-reply', 'note-event']);
+  });
+
+  it('before the reply is heard holds it, and a cough lets it come', () => {
+    const coughed = play([requested(0), start(100), pause(400), settled(500)]);
+    expect(coughed.allNames).toEqual(['hold-playout', 'finalize-transcript', 'set-timer', 'note-event', 'resume-playout']);
+  });
+
+  it('before the reply is heard cancels it when the caller goes on', () => {
+    const { last } = play([requested(0), start(100), final('and also the price', 700)]);
+    expect(last).toEqual(['discard-reply', 'note-event']);
+  });
+
+  it('ends a reply that may not resume', () => {
+    const once = { ...options, interruption: { ...options.interruption, canResume: false } };
+    const { last, state } = play([...speaking, onset(1000), start(1100), pause(1500), settled(1600)], once);
+    expect(last).toContain('discard-reply');
+    expect(state.phase.name).toBe('listening');
+  });
+});
+
+describe('silence', () => {
+  it('is reported each time it lasts, and counted until the caller speaks', () => {
+    const idle = play([requested(0), started(10), replyEnded(500), timer('idle', 10_500), timer('idle', 20_500)]);
+    expect(idle.all.filter((effect) => effect.type === 'report-idle')).toEqual([
+      { type: 'report-idle', count: 1 },
+      { type: 'report-idle', count: 2 },
+    ]);
+    const spoke = play([start(21_000), pause(22_000), final('Hello?', 22_050), settled(22_500)], options, idle.state);
+    expect(spoke.state.idleCount).toBe(0);
+  });
+});
+
+describe('any sequence of events', () => {
+  const text = fc.constantFrom('', 'yes', 'mm-hm', 'I want a table', 'the', 'stop.');
+  const event: fc.Arbitrary<TurnEvent> = fc.oneof(
+    fc.constantFrom('speech-onset', 'speech-start', 'speech-dropped', 'transcript-settled', 'vendor-turn-end').map((type) => ({ type, atMs: 0 }) as TurnEvent),
+    fc.constant<TurnEvent>({ type: 'speech-pause', atMs: 0, speechEndMs: 0 }),
+    text.map((value): TurnEvent => ({ type: 'transcript-interim', atMs: 0, text: value })),
+    text.map((value): TurnEvent => ({ type: 'transcript-final', atMs: 0, text: value })),
+    fc.record({ type: fc.constant('reply-requested' as const), replyId: fc.constantFrom('a', 'b'), allowInterrupt: fc.boolean(), atMs: fc.constant(0) }),
+    fc.record({ type: fc.constantFrom('reply-started' as const, 'reply-ended' as const), replyId: fc.constantFrom('a', 'b'), atMs: fc.constant(0) }),
+    fc.record({ type: fc.constant('timer-fired' as const), timer: fc.constantFrom('idle' as const, 'endpointing' as const, 'transcript' as const, 'false-interruption' as const), atMs: fc.constant(0) }),
+  );
+
+  it('never leaves the floor stuck: whoever falls silent, a timer or a reply is pending', () => {
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+        let state = initialTurnState;
+        const running = new Set<string>();
+        let committed = 0;
+        events.forEach((each, index) => {
+          if (each.type === 'timer-fired') {
+            if (!running.delete(each.timer)) return;
+          }
+          const before = state;
+          const result = transition(state, { ...each, atMs: index * 10 } as TurnEvent, options);
+          state = result.state;
+          for (const effect of result.effects) {
+            if (effect.type === 'set-timer') running.add(effect.timer);
+            if (effect.type === 'cancel-timer') running.delete(effect.timer);
+            if (effect.type === 'commit-turn') {
+              expect(effect.text.trim()).not.toBe('');
+              expect(effect.turnId).toBe(before.turnId + 1);
+              committed += 1;
+            }
+          }
+          const { phase } = state;
+          if (phase.name === 'endpointing') expect([...running]).toEqual(expect.arrayContaining([phase.isSettled ? 'endpointing' : 'transcript']));
+          if (phase.name === 'interrupted' && phase.speechEndMs !== null) expect(running.has('false-interruption')).toBe(true);
+          if (phase.name === 'listening' && index > 0 && before.phase.name !== 'listening') expect(running.has('idle')).toBe(true);
+        });
+        expect(state.turnId).toBe(committed);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
