@@ -64,7 +64,7 @@ async function variableNames() {
   const { providers } = await load('src/telephony/registry.ts');
   const { vendors } = await load('src/speech/registry.ts');
   const ofProviders = Object.values(providers).map((provider) => provider.apiBaseUrl.env);
-  const ofVendors = Object.values(vendors).flatMap((vendor) => [vendor.apiKeyEnv, vendor.baseUrl.env]);
+  const ofVendors = vendors.flatMap((vendor) => [vendor.apiKeyEnv, vendor.baseUrl.env]);
   return [...environmentNames, ...ofProviders, ...ofVendors].filter((name) => name !== null && name !== undefined);
 }
 

@@ -32,10 +32,15 @@ async function checkExternal(databaseUrl: string): Promise<Finding> {
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const { rows } = await client.query<{ version: number }>("select current_setting('server_version_num')::int as version");
+    const { rows } = await client.query<{ version: number; has_migrations: boolean }>(
+      "select current_setting('server_version_num')::int as version, to_regclass('schema_migrations') is not null as has_migrations",
+    );
     const version = rows[0]?.version ?? 0;
     const text = `PostgreSQL ${Math.floor(version / 10_000)} answers`;
-    return version >= minServerVersion ? ok(text) : problem(`${text}, too old`, 'Use PostgreSQL 14 or newer.');
+    if (version < minServerVersion) return problem(`${text}, too old`, 'Use PostgreSQL 14 or newer.');
+    if (rows[0]?.has_migrations !== true) return ok(`${text}; its tables are made at the first start`);
+    const newest = await client.query<{ id: string | null }>('select max(id) as id from schema_migrations');
+    return ok(`${text}, migrated to ${newest.rows[0]?.id ?? 'nothing'}`);
   } catch (error) {
     return problem(`DATABASE_URL does not answer (${errorText(error)})`, 'Check host, port, user and password; see that the database exists.');
   } finally {

@@ -3,7 +3,7 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, inject, it } from 'vitest';
 import { createVirtualClock } from '../../../test/support/virtual-clock.js';
 import { parseConfig } from '../../config.js';
 import { createOutput } from '../output.js';
@@ -96,6 +96,16 @@ describe('checks of the database', () => {
     mkdirSync(join(context.config?.dataDir ?? '', 'postgres'));
     writeFileSync(join(context.config?.dataDir ?? '', 'postgres', 'PG_VERSION'), '18');
     expect(await databaseCheck.run(context)).toEqual([{ status: 'ok', text: 'embedded PostgreSQL, starts with the server' }]);
+  });
+
+  it('asks an external one for its version and its tables', async () => {
+    const { host, user } = inject('postgres');
+    const findingFor = async (database: string) => {
+      const env = { DATABASE_URL: `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host)}` };
+      return (await databaseCheck.run(contextFor({ env })))[0];
+    };
+    expect(await findingFor('postgres')).toMatchObject({ status: 'ok', text: expect.stringMatching(/^PostgreSQL \d+ answers; its tables/) as string });
+    expect(await findingFor('no_such_database')).toMatchObject({ status: 'problem', text: 'DATABASE_URL does not answer (3D000)' });
   });
 
   it('says that an external one does not answer, without its password', async () => {

@@ -22,5 +22,5 @@ function describeLeg(leg: Leg, candidates: readonly VendorModule[], env: Readonl
 /** Which vendor serves each leg by default. Says whether a key is there, never what it is. */
 export const vendorCheck: Check = {
   title: 'Vendors',
-  run: async ({ env }) => legs.map((leg) => describeLeg(leg, Object.values(vendors), env)),
+  run: async ({ env }) => legs.map((leg) => describeLeg(leg, vendors, env)),
 };
