@@ -50,9 +50,10 @@ async function examine(options: ConnectionOptions & { json?: boolean }, context:
   const results: { readonly title: string; readonly finding: Finding }[] = [];
   for (const [index, check] of checks.entries()) {
     const findings = await runCheck(check, doctor);
-    for (const finding of findings) {
+    for (const [row, finding] of findings.entries()) {
       results.push({ title: check.title, finding });
-      if (options.json !== true) printFinding(index + 1, check.title, finding, context);
+      const head = row === 0 ? { number: `${index + 1}.`, title: check.title } : { number: '', title: '' };
+      if (options.json !== true) printFinding(head, finding, context);
     }
   }
   if (options.json === true) context.output.json(results.map(({ title, finding }) => ({ title, ...finding })));
@@ -76,14 +77,14 @@ function checkConfiguration(env: CliContext['env']): { config: Config | null; ch
     return { config, check: { title, run: async () => [ok('valid')] } };
   } catch (error) {
     if (!(error instanceof AgentStreamError)) throw error;
-    const finding = problem(error.message, 'See docs/configuration.md.');
+    const finding = problem(error.message, 'Correct it, then run doctor again.');
     return { config: null, check: { title, run: async () => [finding] } };
   }
 }
 
-function printFinding(number: number, title: string, finding: Finding, { output }: CliContext): void {
+function printFinding({ number, title }: { number: string; title: string }, finding: Finding, { output }: CliContext): void {
   const { colors } = output;
   const marks = { ok: colors.green('✓'), note: colors.yellow('!'), problem: colors.red('✗'), skipped: colors.dim('–') };
-  output.line(`${String(number).padStart(2)}. ${marks[finding.status]} ${title.padEnd(16)} ${printable(finding.text)}`);
+  output.line(`${number.padStart(3)} ${marks[finding.status]} ${title.padEnd(16)} ${printable(finding.text)}`);
   if (finding.cure !== undefined) output.line(`${' '.repeat(6)}→ ${finding.cure}`);
 }

@@ -16,7 +16,8 @@ function describeLeg(leg: Leg, candidates: readonly VendorModule[], env: Readonl
   const chosen = offering.find((vendor) => !vendor.isSimulated && hasKey(vendor, env));
   if (chosen !== undefined) return ok(`${legNames[leg]}: ${chosen.displayName}`);
   const keys = offering.flatMap((vendor) => (vendor.apiKeyEnv === null ? [] : [vendor.apiKeyEnv]));
-  return note(`${legNames[leg]}: simulated (no key in the environment)`, `For real calls set ${keys.join(' or ')}, or store a credential.`);
+  const cure = keys.length === 0 ? 'No vendor with a key serves this leg.' : `For real calls set ${keys.join(' or ')}, or store a credential.`;
+  return note(`${legNames[leg]}: simulated (no key in the environment)`, cure);
 }
 
 /** Which vendor serves each leg by default. Says whether a key is there, never what it is. */
