@@ -337,6 +337,8 @@ export interface RunStore {
   /** Merges into `logs`, for provider callbacks that arrive after the call. */
   mergeLogs(id: string, logs: Readonly<Record<string, unknown>>): Promise<void>;
   appendEvents(id: string, events: readonly RunEvent[]): Promise<void>;
+  /** Events of many runs in one statement. Those already stored (same run and `seq`) and those of unknown runs are skipped, so that a retry is safe. */
+  appendEventBatches(batches: readonly { readonly runId: string; readonly events: readonly RunEvent[] }[]): Promise<void>;
   listEvents(organizationId: string, id: string, afterSeq: number, limit: number): Promise<readonly RunEvent[] | null>;
 }
 

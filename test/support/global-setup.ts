@@ -6,7 +6,8 @@ import type { TestProject } from 'vitest/node';
 import { systemClock } from '../../src/base/clock.js';
 import { silentLog } from '../../src/base/log.js';
 import { startEmbeddedPostgres } from '../../src/store/embedded-postgres.js';
-import { TEMPLATE_DATABASE } from './database.js';
+import { migrate } from '../../src/store/migrate.js';
+import { TEMPLATE_DATABASE } from './template-database.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -37,4 +38,5 @@ async function createTemplate(server: { host: string; user: string }): Promise<v
   await client.connect();
   await client.query(`CREATE DATABASE ${TEMPLATE_DATABASE}`);
   await client.end();
+  await migrate({ ...server, database: TEMPLATE_DATABASE }, silentLog);
 }
