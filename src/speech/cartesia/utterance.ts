@@ -8,6 +8,35 @@ import type { SpeechMessage } from './messages.js';
 /** Text or the end of text that brings no audio for this long is lost. */
 const STALL_AFTER_MS = 2000;
 
+/** The vendor ends a context a second after its last audio and refuses text for it from then on; less what a message is under way. */
+const CONTEXT_QUIET_MS = 900;
+
+/** Knows whether audio is due, from when text left and audio came. */
+function createAudioWatch(clock: Clock, onStall: () => void) {
+  let timer: Timer | null = null;
+  /** When audio last came, if it came after the last text; null while text waits for its audio. */
+  let audioMs: number | null = null;
+  const expect = () => {
+    timer?.cancel();
+    timer = clock.setTimer(STALL_AFTER_MS, onStall);
+  };
+  return {
+    noteText() {
+      audioMs = null;
+      expect();
+    },
+    /** Before the end of the text silence may just mean that all of it was spoken. */
+    noteAudio(isMoreDue: boolean) {
+      audioMs = clock.nowMs();
+      if (isMoreDue) expect();
+      else timer?.cancel();
+    },
+    /** All text was spoken, so long ago that the vendor has given up the context. */
+    isQuiet: () => audioMs !== null && clock.nowMs() - audioMs >= CONTEXT_QUIET_MS,
+    stop: () => timer?.cancel(),
+  };
+}
+
 /** What an utterance needs of the call's connection. */
 export interface UtteranceWire {
   /** Starts a context; its messages come to {@link LiveUtterance.receive}. */
@@ -49,15 +78,10 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
   let audioBytes = 0;
   /** Audio before the current context, in ms: where its word times start. */
   let contextStartMs = 0;
-  let stallTimer: Timer | null = null;
-
-  function expectAudio(): void {
-    stallTimer?.cancel();
-    stallTimer = clock.setTimer(STALL_AFTER_MS, () => lose(new AgentStreamError('vendor-unreachable', { message: 'The vendor stopped sending audio.' })));
-  }
+  const watch = createAudioWatch(clock, () => lose(new AgentStreamError('vendor-unreachable', { message: 'The vendor stopped sending audio.' })));
 
   function leave(): void {
-    stallTimer?.cancel();
+    watch.stop();
     if (state.kind === 'speaking' && state.contextId !== null) wire.forget(state.contextId);
     state = { kind: 'over' };
   }
@@ -87,22 +111,27 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
     if (state.contextId === null) contextStartMs = mulawDurationMs(audioBytes);
     const contextId = state.contextId ?? wire.openContext();
     state = { kind: 'speaking', contextId, isEnded: isLast };
-    expectAudio();
+    watch.noteText();
     if (!wire.speak(contextId, text, isLast)) fail(new AgentStreamError('vendor-unreachable', { message: 'The vendor takes no more text.' }));
+  }
+
+  /** Drops a context that has said everything and that the vendor has given up by now. */
+  function dropQuietContext(): void {
+    if (state.kind === 'over' || state.contextId === null || !watch.isQuiet()) return;
+    wire.forget(state.contextId);
+    state = { kind: 'speaking', contextId: null, isEnded: false };
   }
 
   function onAudio(audio: Buffer): void {
     if (audio.length === 0 || state.kind === 'over') return;
     audioBytes += audio.length;
-    // Before the end of the text silence may just mean that all of it was spoken.
-    if (state.isEnded) expectAudio();
-    else stallTimer?.cancel();
+    watch.noteAudio(state.isEnded);
     onEvent({ type: 'audio', audio });
   }
 
   function onDone(): void {
     if (state.kind === 'over') return;
-    stallTimer?.cancel();
+    watch.stop();
     if (state.contextId !== null) wire.forget(state.contextId);
     if (state.isEnded) finish();
     else state = { kind: 'speaking', contextId: null, isEnded: false };
@@ -116,10 +145,12 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
       const transcript = carried;
       carried = '';
       hasWords ||= /[\p{L}\p{N}]/u.test(transcript);
+      dropQuietContext();
       send(transcript, false);
     },
     end() {
       if (state.kind === 'over' || state.isEnded) return;
+      dropQuietContext();
       if (state.contextId === null) finish();
       else send('', true);
     },
