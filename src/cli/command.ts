@@ -8,7 +8,7 @@ export interface CliContext {
   readonly output: Output;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
-  /** Aborts on the first Ctrl-C or SIGTERM. A second one ends the process at once. */
+  /** Aborts on the first Ctrl-C or SIGTERM. A second one ends the process at once, unless the command listens for it itself. */
   readonly signal: AbortSignal;
 }
 

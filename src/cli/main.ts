@@ -115,9 +115,10 @@ function printFailure(output: Output, message: string, cure: string | undefined)
 /** The program: terminal, signals and broken pipes around {@link runCli}. Resolves to the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   const controller = new AbortController();
-  const onSignal = () => {
-    if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-    controller.abort(new CliError(exitCodes.interrupted, 'interrupted'));
+  const onSignal = (name: NodeJS.Signals) => {
+    if (!controller.signal.aborted) controller.abort(new CliError(exitCodes.interrupted, 'interrupted'));
+    // A command that listens too has something to close first; it gets this signal, and the next one ends the process.
+    else if (process.listenerCount(name) === 1) process.exit(exitCodes.interrupted);
   };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
