@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly plan: Omit<CallPlan, 'question' | 'interruption'>;
   /** Called when the measured window begins. */
   readonly onWindow?: () => void;
+  /** Called when it ends, while the calls are still up. */
+  readonly onWindowEnd?: () => void;
 }
 
 /** What a run measured. Times in ms. */
@@ -110,6 +112,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   const windowStartMs = sharedNowMs();
   await pause(options.windowMs);
   const windowMs = sharedNowMs() - windowStartMs;
+  options.onWindowEnd?.();
   const report = reportOf(totals, options.calls, windowMs);
   for (const call of calls) call.hangUp();
   await pause(1000);
