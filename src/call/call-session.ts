@@ -6,6 +6,7 @@ import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { RunCommand } from '../store/store.js';
 import type { MediaStreamSink } from '../telephony/media-stream.js';
 import { createPlayout, type Playout, type PlayoutListener } from '../telephony/playout.js';
+import type { Variables } from '../workflow/engine.js';
 import { createCallExit, type CallExit } from './call-exit.js';
 import { startCallLimits, type CallLimits, type LimitReason } from './call-limits.js';
 import { createCallLog, type CallLog } from './call-log.js';
@@ -310,7 +311,12 @@ export class CallSession {
       usage: callLog.usage,
       turns: callLog.latencies(recorder.callerLevels, recorder.agentLevels),
       nodesVisited: this.#dialogue.state.nodesVisited,
-      variables: this.#dialogue.state.variables,
+      variables: gatheredVariables(this.#options.workflowState.variables, this.#dialogue.state.variables),
     };
   }
+}
+
+/** What the conversation added to or changed of the variables the call began with. */
+function gatheredVariables(before: Variables, after: Variables): Variables {
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value));
 }

@@ -33,8 +33,12 @@ export interface IncomingCall {
 export interface ReceiverOptions extends AnswerPorts {
   readonly agents: AgentCache;
   readonly nodeId: string;
+  /** Aborts when the node gives up waiting for the database. */
+  readonly shutdown: AbortSignal;
   /** A stream was turned away before or after its run was minted; for counting. */
   readonly onRefused: (code: string) => void;
+  /** A run ended; for counting. */
+  readonly onEnded: (provider: string, endReason: string) => void;
 }
 
 /**
@@ -129,15 +133,17 @@ async function conductRun(incoming: IncomingCall, minted: MintedRun, options: Re
       return failedFinalisation(failure, stream, minted.run, options);
     },
   );
-  await finalise(minted.run.id, end, events, options);
+  await finalise(minted, end, events, options);
 }
 
-async function finalise(runId: string, end: RunFinalisation, events: EventWriter, options: ReceiverOptions): Promise<void> {
+async function finalise(minted: MintedRun, end: RunFinalisation, events: EventWriter, options: ReceiverOptions): Promise<void> {
   const { clock, log, store } = options;
+  const runId = minted.run.id;
   events.append('run-ended', { end_reason: end.endReason, close_code: end.closeCode }, end.durationMs);
   await events.close();
   try {
-    await retry(() => store.runs.finalise(runId, end), { clock, ...FINALISE_RETRIES });
+    await retry(() => store.runs.finalise(runId, end), { clock, signal: options.shutdown, ...FINALISE_RETRIES });
+    options.onEnded(minted.provider.name, end.endReason);
     log.info('A run ended', { runId, endReason: end.endReason, closeCode: end.closeCode, durationMs: end.durationMs });
   } catch (error) {
     // The lease runs out and the sweeper ends the run.
@@ -152,7 +158,7 @@ function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions
     closeCode: ending.close.code,
     closeReason: ending.close.reason,
     durationMs: outcome.durationMs,
-    gatheredContext: { nodes_visited: outcome.nodesVisited, call_disposition: ending.endReason, variables: outcome.variables },
+    gatheredContext: { ...outcome.variables, nodes_visited: outcome.nodesVisited, call_disposition: ending.endReason },
     usage: { ...outcome.usage },
     cost: {},
     latency: { turns: outcome.turns },

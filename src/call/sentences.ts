@@ -12,7 +12,7 @@ export interface SentenceSplitter {
   flush(): string[];
 }
 
-const SENTENCE_END = /[.!?…]+["')\]]*\s|[。！？]|\n+/;
+const SENTENCE_END = /[.!?…]+["')\]]*\s|[。！？]|\n+/g;
 const CLAUSE_END = /[,;:–—]\s/;
 
 /** Creates a splitter for one model pass. */
@@ -29,8 +29,8 @@ export function createSentenceSplitter(): SentenceSplitter {
   };
 
   const breakAt = (): number => {
-    const sentence = SENTENCE_END.exec(pending);
-    if (sentence !== null && !isAbbreviation(pending.slice(0, sentence.index))) return sentence.index + sentence[0].length;
+    for (const sentence of pending.matchAll(SENTENCE_END))
+      if (!isAbbreviation(pending.slice(0, sentence.index))) return sentence.index + sentence[0].length;
     if (!hasSpoken) {
       const clause = CLAUSE_END.exec(pending);
       if (clause !== null && clause.index >= FIRST_CLAUSE_MIN_CHARS) return clause.index + clause[0].length;

@@ -1,10 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SIMULATOR_BEARER_TOKEN, SIMULATOR_DOMAIN } from '../simulator/place-call.js';
 import type { Agent, Principal, Store } from '../store/store.js';
 import { demoDocument } from '../workflow/demo-document.js';
 import { cliApiKeyFile } from './connection.js';
+import { createLocalApiKey } from './local-api-key.js';
 
 /** Name of the demo's agent. */
 export const demoAgentName = 'Front desk';
@@ -24,12 +25,12 @@ async function findOwner(store: Store, dataDir: string): Promise<Omit<Principal,
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-  const principal = key === null ? null : await store.accounts.authenticate(key.trim());
-  if (principal !== null) return principal;
+  const holder = key === null ? null : await store.accounts.authenticate(key.trim());
+  if (holder !== null) return holder;
   const { organization, owner } = await store.accounts.createOrganization({ name: 'Demo', ownerEmail: 'demo@localhost' });
-  const created = await store.accounts.createApiKey({ organizationId: organization.id, userId: owner.id, name: 'Command line' });
-  await writeFile(path, `${created.key}\n`, { mode: 0o600 });
-  return { organizationId: organization.id, userId: owner.id };
+  const principal = { organizationId: organization.id, userId: owner.id };
+  await createLocalApiKey(store, dataDir, principal);
+  return principal;
 }
 
 /** An agent with the demo's very content, from an earlier run; one of the same name that was edited is left alone. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createMetronome } from '../audio/pacer.js';
-import { systemClock, type Clock } from '../base/clock.js';
+import { sleep, systemClock, type Clock } from '../base/clock.js';
+import { AgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { openAgentCache } from '../call/agent-cache.js';
 import { createCallDirectory, type CallDirectory } from '../call/call-directory.js';
@@ -10,6 +11,7 @@ import { createModelResolver, createWorkflowResolver } from '../call/resolvers.j
 import { createTransferDesk } from '../call/transfer.js';
 import { createWarmUps } from '../call/warm-ups.js';
 import type { Config } from '../config.js';
+import { createAgentRules } from '../http/agent-rules.js';
 import { createAgentStreamEndpoint } from '../http/agent-stream.js';
 import { createApp } from '../http/app.js';
 import { createMetrics } from '../http/metrics.js';
@@ -18,13 +20,18 @@ import { openSetup } from '../http/setup.js';
 import { createEventWriters } from '../runs/event-writer.js';
 import { startLeases } from '../runs/leases.js';
 import { startSweeper } from '../runs/sweeper.js';
+import { modelsSchema } from '../speech/models.js';
 import { vendors } from '../speech/registry.js';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.js';
 import { openStore } from '../store/postgres-store.js';
 import { loadSecretKey } from '../store/secret-key.js';
 import type { Store, TelephonyConfig } from '../store/store.js';
 import { findProvider, providers } from '../telephony/registry.js';
-import { createAgentRules } from './agent-rules.js';
+
+import { withLocalApiKey } from './local-api-key.js';
+
+/** How long stopping waits for runs to be finalised; the sweeper of the next start ends the rest. */
+const SETTLE_TIMEOUT_MS = 10_000;
 
 /** A running node: its server, its calls, its database. */
 export interface RunningNode {
@@ -83,6 +90,7 @@ async function composeNode(
   disposal: ReturnType<typeof createDisposal>,
 ): Promise<RunningNode> {
   const nodeId = randomUUID();
+  const shutdown = new AbortController();
   const { store, isExclusive } = await openDatabase(config, log, clock, disposal);
   await bootstrap(store, config);
 
@@ -91,7 +99,7 @@ async function composeNode(
   const metrics = createMetrics({ activeCalls: () => directory.activeCount(), maxCalls: () => directory.maxCalls });
   const agents = await openAgentCache({ store, clock, log });
   disposal.add(() => agents.close());
-  const setup = await openSetup(store.accounts);
+  const setup = withLocalApiKey(await openSetup(store.accounts), store, config.dataDir);
   const eventWriters = createEventWriters({ store, clock, log });
   disposal.add(() => eventWriters.close());
   const leases = startLeases({
@@ -130,7 +138,9 @@ async function composeNode(
     workflows: createWorkflowResolver(),
     models: createModelResolver({ store, env: config.env, clock, fetch }),
     warmUps: createWarmUps(),
+    shutdown: shutdown.signal,
     onRefused: (code) => metrics.handshakeRejected(code),
+    onEnded: (provider, endReason) => metrics.callEnded(provider, endReason),
   });
   disposal.add(() => endpoint.close());
 
@@ -144,13 +154,14 @@ async function composeNode(
     setup,
     createControl,
     providers: Object.values(providers),
-    vendors: Object.values(vendors).map(({ name, apiKeyEnv }) => ({ name, needsKey: apiKeyEnv !== null })),
-    agentRules: createAgentRules(),
+    vendors: vendors.map(({ name, apiKeyEnv }) => ({ name, needsKey: apiKeyEnv !== null })),
+    agentRules: createAgentRules(modelsSchema),
     liveCalls: directory,
     publicUrl: () => publicUrl,
     onTransferCallback: (transferId, secret, body) =>
       transfers.deliver(transferId, secret, findProvider('cloudonix').parseTransferCallback(body)),
   });
+  await sweeper.firstSweep;
   const server = await startServer({ app, config, clock, log, onUpgrade: endpoint.handleUpgrade });
   disposal.add(() => server.close());
   if (config.port === 0 && config.env['AGENT_STREAM_PUBLIC_URL'] === undefined) publicUrl = server.url;
@@ -168,7 +179,8 @@ async function composeNode(
     async stop() {
       server.beginDrain();
       await directory.drain(0, AbortSignal.abort());
-      await endpoint.settled();
+      await Promise.race([endpoint.settled(), sleep(clock, SETTLE_TIMEOUT_MS)]);
+      shutdown.abort(new AgentStreamError('server-going-away'));
       await disposal.run();
     },
   };

@@ -1,0 +1,101 @@
+import type { Clock } from '../base/clock.js';
+import { AgentStreamError } from '../base/errors.js';
+import { compileModels, type CreateModels, type ResolvedModels, type VendorCredentials } from '../speech/models.js';
+import type { AgentVersion, CallableAgent, Store } from '../store/store.js';
+import { compileWorkflow } from '../workflow/compile.js';
+import type { WorkflowGraph } from '../workflow/graph.js';
+import { parseSettings, type WorkflowSettings } from '../workflow/settings.js';
+
+/** Stored credentials and the organization's default models are read anew after this long. */
+const FRESH_MS = 5000;
+
+/** Organizations whose credentials are kept in memory. */
+const MAX_ORGANIZATIONS = 500;
+
+/** An agent's version, ready to run. */
+export interface CompiledVersion {
+  readonly graph: WorkflowGraph;
+  readonly settings: WorkflowSettings;
+}
+
+/** Compiles each version once. */
+export interface WorkflowResolver {
+  /** @throws AgentStreamError `workflow-invalid` where a draft that cannot run is called */
+  of(callable: CallableAgent): CompiledVersion;
+}
+
+/** Creates the vendors of each call. */
+export interface ModelResolver {
+  /** @throws AgentStreamError `workflow-invalid`, `vendor-unauthorized` */
+  resolve(callable: CallableAgent, settings: WorkflowSettings): Promise<ResolvedModels>;
+}
+
+/** Versions are kept for as long as something else holds them. */
+export function createWorkflowResolver(): WorkflowResolver {
+  const compiled = new WeakMap<AgentVersion, CompiledVersion>();
+  return {
+    of({ version }) {
+      const known = compiled.get(version);
+      if (known !== undefined) return known;
+      const parsed = parseSettings(version.settings);
+      if (!parsed.ok) throw invalidVersion(parsed.problems);
+      const result = compileWorkflow(version.workflow, { settings: parsed.settings });
+      if (!result.ok) throw invalidVersion(result.problems);
+      const entry = { graph: result.graph, settings: parsed.settings };
+      compiled.set(version, entry);
+      return entry;
+    },
+  };
+}
+
+function invalidVersion(problems: readonly { field: string; message: string }[]): AgentStreamError {
+  const [first] = problems;
+  return new AgentStreamError('workflow-invalid', first === undefined ? {} : { message: `The agent’s version cannot run: ${first.field} ${first.message}` });
+}
+
+interface OrganizationModels {
+  readonly credentials: VendorCredentials;
+  readonly defaultModels: unknown;
+  readonly untilMs: number;
+}
+
+/** Creates the resolver of this node. */
+export function createModelResolver(options: {
+  readonly store: Pick<Store, 'accounts' | 'vendorCredentials'>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+}): ModelResolver {
+  const { store, clock } = options;
+  const organizations = new Map<string, OrganizationModels>();
+  const factories = new WeakMap<WorkflowSettings, { create: CreateModels; defaultModels: unknown }>();
+
+  async function load(organizationId: string): Promise<OrganizationModels> {
+    const known = organizations.get(organizationId);
+    if (known !== undefined && known.untilMs > clock.nowMs()) return known;
+    const [organization, stored] = await Promise.all([
+      store.accounts.getOrganization(organizationId),
+      store.vendorCredentials.list(organizationId),
+    ]);
+    const credentials = Object.fromEntries(stored.map(({ vendor, apiKey, baseUrl }) => [vendor, { apiKey, baseUrl: baseUrl ?? undefined }]));
+    const entry = { credentials, defaultModels: organization?.defaultModels, untilMs: clock.nowMs() + FRESH_MS };
+    organizations.delete(organizationId);
+    organizations.set(organizationId, entry);
+    for (const oldest of organizations.keys()) {
+      if (organizations.size <= MAX_ORGANIZATIONS) break;
+      organizations.delete(oldest);
+    }
+    return entry;
+  }
+
+  return {
+    async resolve({ agent }, settings) {
+      const { credentials, defaultModels } = await load(agent.organizationId);
+      const known = factories.get(settings);
+      if (known?.defaultModels === defaultModels && known !== undefined) return known.create(credentials);
+      const create = compileModels({ ...options, agentModels: settings.models, organizationModels: defaultModels });
+      factories.set(settings, { create, defaultModels });
+      return create(credentials);
+    },
+  };
+}
