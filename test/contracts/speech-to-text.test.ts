@@ -1,0 +1,46 @@
+import { builtin } from '../../src/speech/builtin/index.js';
+import { deepgram } from '../../src/speech/deepgram/deepgram.js';
+import type { SpeechToText } from '../../src/speech/speech-to-text.js';
+import type { VendorModule } from '../../src/speech/vendor.js';
+import { speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
+import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
+import { startFakeDeepgram } from '../support/fakes/deepgram.js';
+import { renderCodedWords, type CodedWord } from '../support/fakes/speech-audio.js';
+import { findClosedPort } from '../support/fakes/vendor-server.js';
+import { describeSpeechToText } from './speech-to-text.js';
+
+function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): SpeechToText {
+  const leg = vendor.stt!;
+  return leg.create(leg.settingsSchema.parse({}), { clock, apiKey: 'test-key', baseUrl, fetch });
+}
+
+describeSpeechToText('deepgram', async () => {
+  const clock = createCountingClock();
+  const fake = await startFakeDeepgram({ apiKey: 'test-key' });
+  return {
+    stt: create(deepgram, clock, fake.wsUrl),
+    unreachable: create(deepgram, clock, `ws://127.0.0.1:${await findClosedPort()}`),
+    say: (text) => Promise.resolve(renderCodedWords(text.split(' ') as CodedWord[])),
+    phrases: ['alpha bravo charlie', 'delta echo'],
+    openSockets: () => fake.openSockets(),
+    pendingTimers: () => clock.pendingTimers(),
+    close: () => fake.close(),
+  };
+});
+
+describeSpeechToText(
+  'builtin',
+  () => {
+    const clock = createCountingClock();
+    return Promise.resolve({
+      stt: create(builtin, clock, ''),
+      unreachable: null,
+      say: speakBuiltinVoice,
+      phrases: ['hello to you', 'goodbye then'],
+      openSockets: () => 0,
+      pendingTimers: () => clock.pendingTimers(),
+      close: () => Promise.resolve(),
+    });
+  },
+  { failure: 'it reaches for nothing' },
+);
