@@ -1,8 +1,16 @@
 import { builtin } from './builtin/index.js';
+import { cartesia } from './cartesia/cartesia.js';
+import { deepgram } from './deepgram/deepgram.js';
+import { openaiCompatible } from './openai-compatible/openai-compatible.js';
 import type { VendorModule } from './vendor.js';
 
-/** Every speech and language vendor, in the order in which one with a key is chosen where an agent names none; `builtin` is last. */
-export const vendors: readonly VendorModule[] = [builtin];
+export { builtinVoiceName } from './builtin/index.js';
+
+/**
+ * Every speech and language vendor. The order is the one in which an agent that names no vendor gets the first that has a key;
+ * `builtin`, which needs none, is last.
+ */
+export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, cartesia, builtin];
 
 /** The vendor of that name. */
 export function findVendor(name: string): VendorModule | undefined {

@@ -1,11 +1,31 @@
-import type { VendorModule } from '../vendor.js';
+import type { LanguageModel } from '../language-model.js';
+import type { SpeechToText } from '../speech-to-text.js';
+import type { TextToSpeech } from '../text-to-speech.js';
+import type { VendorLeg, VendorModule } from '../vendor.js';
 import { createBuiltinLanguageModel } from './language-model.js';
-import { builtinLlmSettingsSchema, builtinSttSettingsSchema, builtinTtsSettingsSchema } from './settings.js';
+import {
+  builtinLlmSettingsSchema,
+  builtinSttSettingsSchema,
+  builtinTtsSettingsSchema,
+  type BuiltinLlmSettings,
+  type BuiltinTtsSettings,
+} from './settings.js';
 import { createBuiltinSpeechToText } from './speech-to-text.js';
 import { createBuiltinTextToSpeech } from './text-to-speech.js';
 
-export { UNINTELLIGIBLE } from './unintelligible.js';
-export { builtinVoiceName, type BuiltinVoiceName } from './voice.js';
+export { builtinVoiceName } from './voice.js';
+
+const speechToText: VendorLeg<SpeechToText> = { settingsSchema: builtinSttSettingsSchema, create: createBuiltinSpeechToText };
+
+const languageModel: VendorLeg<LanguageModel, BuiltinLlmSettings> = {
+  settingsSchema: builtinLlmSettingsSchema,
+  create: createBuiltinLanguageModel,
+};
+
+const textToSpeech: VendorLeg<TextToSpeech, BuiltinTtsSettings> = {
+  settingsSchema: builtinTtsSettingsSchema,
+  create: createBuiltinTextToSpeech,
+};
 
 /** Simulated vendor of all three legs: no key, no network. */
 export const builtin: VendorModule = {
@@ -14,13 +34,7 @@ export const builtin: VendorModule = {
   isSimulated: true,
   apiKeyEnv: null,
   baseUrl: { env: null, default: '' },
-  stt: { settingsSchema: builtinSttSettingsSchema, create: () => createBuiltinSpeechToText() },
-  llm: {
-    settingsSchema: builtinLlmSettingsSchema,
-    create: (settings, context) => createBuiltinLanguageModel(builtinLlmSettingsSchema.parse(settings), context),
-  },
-  tts: {
-    settingsSchema: builtinTtsSettingsSchema,
-    create: (settings, context) => createBuiltinTextToSpeech(builtinTtsSettingsSchema.parse(settings), context),
-  },
+  stt: speechToText,
+  llm: languageModel,
+  tts: textToSpeech,
 };

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { vendors } from './registry.js';
+import type { Leg } from './vendor.js';
+
+/** What is wrong with one field of `settings.models`. */
+export interface ModelsProblem {
+  /** Dotted, below `models`: `tts.voice`. Empty: the value as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** One leg as chosen: the vendor's name and its options with defaults filled in. */
+export type LegSettings = Readonly<Record<string, unknown>>;
+
+/** `settings.models` with every default filled in. A leg that is left out is chosen elsewhere. */
+export interface ModelsSettings {
+  readonly stt?: LegSettings | undefined;
+  readonly llm?: LegSettings | undefined;
+  readonly tts?: LegSettings | undefined;
+}
+
+const unsupported = (what: string) => z.never({ error: `${what} is not supported yet: remove it` }).optional();
+
+/** The options of each vendor that has this leg, told apart by `vendor`. */
+function createLegSchema(leg: Leg) {
+  const offering = vendors.filter((vendor) => vendor[leg] !== undefined);
+  const options = offering.map((vendor) => {
+    const schema = vendor[leg]?.settingsSchema;
+    if (!(schema instanceof z.ZodObject)) throw new TypeError(`The options of ${vendor.name} are not an object schema`);
+    return schema.extend({ vendor: z.literal(vendor.name), fallbacks: unsupported('fallbacks') });
+  });
+  const [first, ...rest] = options;
+  if (first === undefined) throw new TypeError(`No vendor has the leg ${leg}`);
+  const names = offering.map((vendor) => vendor.name).join(', ');
+  return z.discriminatedUnion('vendor', [first, ...rest], {
+    error: `vendor must be one of: ${names}`,
+  });
+}
+
+/**
+ * `settings.models` of an agent, and the organization's default: for each leg a vendor and its options. Strict: what a vendor
+ * does not know, and what this version cannot do (`fallbacks`, `realtime`), is refused with its path.
+ */
+export const modelsSchema = z.strictObject({
+  stt: createLegSchema('stt').optional().meta({ description: 'Speech-to-text.' }),
+  llm: createLegSchema('llm').optional().meta({ description: 'Language model.' }),
+  tts: createLegSchema('tts').optional().meta({ description: 'Text-to-speech.' }),
+  realtime: unsupported('realtime'),
+});
+
+/** Every problem of a `settings.models` value at once; empty where it is valid. `undefined` and `null` choose nothing and are valid. */
+export function problemsOfModels(models: unknown): readonly ModelsProblem[] {
+  const parsed = modelsSchema.safeParse(models ?? {});
+  if (parsed.success) return [];
+  return parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'unknown option' }))
+      : [{ path: issue.path.join('.'), message: issue.message }],
+  );
+}
