@@ -62,7 +62,8 @@ export type WorkflowPhase =
   | (Replying & { readonly then: 'hang-up'; readonly reason: HangUpReason; readonly isForced: boolean })
   | (Replying & { readonly then: 'transfer'; readonly transfer: TransferPlan })
   | { readonly name: 'listening' }
-  | { readonly name: 'transferring'; readonly transfer: TransferPlan }
+  /** `passesLeft` lives on: a transfer that fails and is tried again is no caller's turn. */
+  | { readonly name: 'transferring'; readonly passesLeft: number; readonly transfer: TransferPlan }
   | { readonly name: 'ended'; readonly reason: HangUpReason };
 
 /** The whole state of one run's workflow: plain data, replayable from the run's events. */

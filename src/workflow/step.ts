@@ -108,7 +108,7 @@ function endReply(reply: Reply, phase: Replying, isInterrupted: boolean): Workfl
     case 'transfer': {
       const { destination, mode, timeoutSeconds } = phase.transfer;
       return {
-        state: { ...state, phase: { name: 'transferring', transfer: phase.transfer } },
+        state: { ...state, phase: { name: 'transferring', passesLeft: phase.passesLeft, transfer: phase.transfer } },
         actions: [{ type: 'transfer', destination, mode, timeoutSeconds }],
       };
     }
@@ -148,8 +148,10 @@ function onIdle(reply: Reply, count: number): WorkflowStep {
 
 function onTransferFailed(reply: Reply, reason: string): WorkflowStep {
   const { graph, state } = reply;
+  const { phase } = state;
   const node = nodeAt(graph, state.nodeId);
-  return state.phase.name === 'transferring' && node?.type === 'transferCall' ? failTransfer(reply, node, reason) : stay(state);
+  if (phase.name !== 'transferring' || node?.type !== 'transferCall') return stay(state);
+  return failTransfer({ ...reply, passesLeft: phase.passesLeft }, node, reason);
 }
 
 function onEndRequested(reply: Reply, reason: EventOf<'end-requested'>['reason']): WorkflowStep {

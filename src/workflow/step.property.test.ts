@@ -1,0 +1,201 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createWorkflowCall, edge, graphOf, node, testWallMs, type WorkflowCall } from '../../test/support/workflow-call.js';
+import type { WorkflowAction, WorkflowEvent, WorkflowState } from './engine.js';
+import { toolNameOf, type WorkflowGraph } from './graph.js';
+import { endReasons } from '../runs/lifecycle.js';
+import { MAX_PASSES } from './reply.js';
+import { step } from './step.js';
+
+const texts = fc.constantFrom('', ' ', 'Words.', '{{name}}', '{{missing | words}}', '{{__proto__}}');
+const destinations = fc.constantFrom('+15551234567', 'sip:a@b.example', '{{missing}}', '{{name}}');
+const kinds = fc.constantFrom('agentNode', 'agentNode', 'endCall', 'say', 'transferCall');
+
+interface Plan {
+  readonly kind: string;
+  readonly text: string;
+  readonly destination: string;
+  readonly targets: readonly number[];
+  readonly speech: string;
+  readonly isPolite: boolean;
+}
+
+const plan: fc.Arbitrary<Plan> = fc.record({
+  kind: kinds,
+  text: texts,
+  destination: destinations,
+  targets: fc.array(fc.nat(100), { minLength: 1, maxLength: 4 }),
+  speech: texts,
+  isPolite: fc.boolean(),
+});
+
+/**
+ * A sound graph: node i is reached from an earlier prompted node; a fixed text leads on to a later node or to the agent at the end, so
+ * that no loop is silent; agents lead anywhere.
+ */
+function soundGraph(greeting: string, plans: readonly Plan[]): WorkflowGraph {
+  const last = plans.length;
+  const nodes = [
+    node('n0', 'startCall', { greeting }),
+    ...plans.map(({ kind, text, destination, isPolite }, index) => {
+      const id = `n${index + 1}`;
+      if (kind === 'say') return node(id, kind, { text: text.trim() === '' ? 'Fixed.' : text });
+      if (kind === 'transferCall') return node(id, kind, { destination, message: text });
+      return node(id, kind, { allow_interrupt: isPolite });
+    }),
+    node(`n${last + 1}`, 'agentNode'),
+  ];
+  const edges = plans.flatMap(({ kind, targets, speech }, index) => {
+    const id = index + 1;
+    const onward = `n${id + 1 + ((targets[0] ?? 0) % (last + 1 - index))}`;
+    const later = onward === `n${last + 2}` ? `n${last + 1}` : onward;
+    const reach = edge('n0', `n${id}`, { label: `to ${id}`, transition_speech: speech }, `reach${id}`);
+    if (kind === 'say') return [reach, edge(`n${id}`, later, {}, `on${id}`)];
+    if (kind === 'transferCall') return [reach, edge(`n${id}`, later, { when: { failure: true } }, `on${id}`)].slice(0, 1 + (targets.length % 2));
+    if (kind === 'endCall') return [reach];
+    const ways = targets.map((target, way) =>
+      edge(`n${id}`, `n${1 + (target % (last + 1))}`, { label: `way ${way}`, transition_speech: speech, ...(way === 3 ? { when: { digits: '1' } } : {}) }, `way${id}.${way}`),
+    );
+    return [reach, ...ways];
+  });
+  return graphOf(nodes, [...edges, edge('n0', `n${last + 1}`, { label: 'to last' }, 'last'), edge(`n${last + 1}`, `n${last + 1}`, { label: 'again' })]);
+}
+
+const graphs = fc.tuple(texts, fc.array(plan, { maxLength: 8 })).map(([greeting, plans]) => soundGraph(greeting, plans));
+
+const toolNames = [...Array.from({ length: 9 }, (_, index) => toolNameOf(`to ${index + 1}`)), 'way_0', 'way_1', 'way_2', 'to_last', 'again', 'nowhere', '__proto__', 'constructor'];
+const toolCalls = fc.array(fc.record({ id: fc.string(), name: fc.constantFrom(...toolNames), argumentsJson: fc.constantFrom('{}', '', '{"broken', 'null') }), { maxLength: 3 });
+const words = fc.constantFrom('', '  ', 'Yes.', 'Long words.');
+
+const modelFinished: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('model-finished' as const), text: words, toolCalls });
+const callerTurn: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('caller-turn' as const), text: words, turnId: fc.nat(100) });
+const digit: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('dtmf-received' as const), digit: fc.constantFrom('1', '5', '#', '', 'xx', '__proto__') });
+const idle: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('caller-idle' as const), count: fc.integer({ min: -1, max: 3 }) });
+const transferFailed: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('transfer-failed' as const), reason: fc.string() });
+const endRequested: fc.Arbitrary<WorkflowEvent> = fc.record({
+  type: fc.constant('end-requested' as const),
+  reason: fc.constantFrom('max_duration' as const, 'quota_exceeded' as const, 'drained' as const, 'operator_hangup' as const),
+});
+const replyHeard: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('reply-heard' as const), heardText: words, isInterrupted: fc.boolean() });
+const anyEvent = fc.oneof(
+  { arbitrary: callerTurn, weight: 4 },
+  { arbitrary: modelFinished, weight: 6 },
+  { arbitrary: replyHeard, weight: 6 },
+  { arbitrary: fc.constant<WorkflowEvent>({ type: 'model-failed' }), weight: 2 },
+  { arbitrary: fc.oneof(digit, idle, transferFailed, fc.constant<WorkflowEvent>({ type: 'call-started' })), weight: 4 },
+  { arbitrary: endRequested, weight: 1 },
+);
+
+/** Steps until a call whose caller is silent must be over: passes, reports, transfers and checks, with room to spare. */
+const MAX_STEPS_TO_END = 40;
+
+/** What a shell that keeps the rules sends next while the caller says nothing and the model answers as it is told. */
+function nextOfSilence(state: WorkflowState, model: WorkflowEvent, idleCount: number): WorkflowEvent {
+  const { phase } = state;
+  switch (phase.name) {
+    case 'not-started':
+      return { type: 'call-started' };
+    case 'replying':
+      return phase.isModelPending ? model : { type: 'reply-heard', heardText: 'Words.', isInterrupted: false };
+    case 'transferring':
+      return { type: 'transfer-failed', reason: 'busy' };
+    default:
+      return { type: 'caller-idle', count: idleCount };
+  }
+}
+
+/** Drives a silent call on; returns the actions until it ended, or fails where it does not. */
+function driveToEnd(graph: WorkflowGraph, from: WorkflowState, model: WorkflowEvent): readonly WorkflowAction[] {
+  const actions: WorkflowAction[] = [];
+  let state = from;
+  let idleCount = 0;
+  for (let count = 0; state.phase.name !== 'ended'; count += 1) {
+    if (count >= MAX_STEPS_TO_END) throw new Error(`still ${JSON.stringify(state.phase)}`);
+    const event = nextOfSilence(state, model, (idleCount += state.phase.name === 'listening' ? 1 : 0));
+    const result = step(graph, state, event, { wallMs: testWallMs });
+    state = result.state;
+    actions.push(...result.actions);
+  }
+  return actions;
+}
+
+const hangUps = (actions: readonly WorkflowAction[]) => actions.filter((action) => action.type === 'hang-up');
+
+describe('any graph and any order of events', () => {
+  it('is total, pure, serialisable, and always ends with one reason', () => {
+    fc.assert(
+      fc.property(graphs, fc.array(anyEvent, { maxLength: 40 }), modelFinished, (graph, events, model) => {
+        const call = createWorkflowCall(graph, { name: 'Ada' });
+        for (const event of [{ type: 'call-started' as const }, ...events]) {
+          const stored = JSON.parse(JSON.stringify(call.state)) as WorkflowState;
+          const replayed = step(graph, stored, event, { wallMs: testWallMs });
+          const actions = call.send(event);
+          expect(JSON.stringify(replayed)).toBe(JSON.stringify({ state: call.state, actions }));
+        }
+        const all = [...call.actions, ...driveToEnd(graph, call.state, model)];
+        const [hangUp, ...others] = hangUps(all);
+        expect(others).toEqual([]);
+        expect(hangUp?.type === 'hang-up' && Object.hasOwn(endReasons, hangUp.reason)).toBe(true);
+        expect(all.at(-1)).toBe(hangUp);
+        for (const action of all) if (action.type === 'say') expect(action.text.trim()).not.toBe('');
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
+
+/** One move of a call whose shell keeps the rules. */
+type Move = { readonly kind: 'hear' | 'interrupt' | 'caller' | 'fail' | 'silent' | 'model'; readonly text: string; readonly tools: readonly string[] };
+
+const move: fc.Arbitrary<Move> = fc.record({
+  kind: fc.constantFrom('hear' as const, 'interrupt' as const, 'caller' as const, 'fail' as const, 'silent' as const, 'model' as const, 'model' as const),
+  text: words,
+  tools: fc.array(fc.constantFrom(...toolNames), { maxLength: 2 }),
+});
+
+/** Makes the move if it is legal now, else the one that is. Returns true where it gave the caller a turn or began anew. */
+function play(call: WorkflowCall, { kind, text, tools }: Move): boolean {
+  const { phase } = call.state;
+  if (phase.name === 'transferring') {
+    call.send({ type: 'transfer-failed', reason: 'busy' });
+    return true;
+  }
+  if (phase.name === 'listening') {
+    if (kind === 'silent') call.send({ type: 'caller-idle', count: 1 });
+    else call.caller('Something.');
+    return true;
+  }
+  if (kind === 'interrupt') call.interrupt(text.trim());
+  else if (call.pass !== null && kind === 'fail') call.modelFails();
+  else if (call.pass !== null) call.model(text, ...tools);
+  else call.hear();
+  return false;
+}
+
+describe('a call whose shell keeps the rules', () => {
+  it('costs few passes a turn, and every reply is heard', () => {
+    fc.assert(
+      fc.property(graphs, fc.array(move, { maxLength: 60 }), (graph, moves) => {
+        const call = createWorkflowCall(graph, { name: 'Ada' });
+        call.send({ type: 'call-started' });
+        let passesBefore = 0;
+        const passes = () => call.actions.filter((action) => action.type === 'ask-model').length;
+        for (const next of moves) {
+          if (call.state.phase.name === 'ended') break;
+          const before = passes();
+          if (play(call, next)) passesBefore = before;
+          expect(passes() - passesBefore).toBeLessThanOrEqual(MAX_PASSES);
+          const { phase } = call.state;
+          if (phase.name === 'replying') {
+            expect(phase.isModelPending).toBe(call.pass !== null);
+            // Nothing more is generated: then there are words to hear.
+            if (!phase.isModelPending) expect(call.queued.length).toBeGreaterThan(0);
+          } else expect(call.pass).toBeNull();
+          expect(Object.hasOwn(graph.nodes, call.state.nodeId)).toBe(true);
+        }
+        expect(call.state.conversation.filter((entry) => entry.role === 'agent').map((entry) => entry.text)).toEqual(call.heard.filter((text) => text !== ''));
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
