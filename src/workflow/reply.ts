@@ -7,7 +7,7 @@ import { renderTemplate, type Template } from './template.js';
 /** Model passes one caller's turn may cost. */
 export const MAX_PASSES = 3;
 /** Failed passes in a row after which the agent says goodbye. */
-export const MAX_FAILED_PASSES = 3;
+const MAX_FAILED_PASSES = 3;
 /** Names kept in `nodesVisited`; the oldest go first. */
 const MAX_NODES_VISITED = 1000;
 
@@ -89,7 +89,7 @@ const replying = ({ passesLeft, spoken }: Reply, isModelPending: boolean) => ({ 
 export const thenListen = (reply: Reply): WorkflowStep => finish(reply, { ...replying(reply, false), then: 'listen' });
 
 /** The reply ends the call. `isForced`: an interruption does not bring another goodbye. */
-export const thenHangUp = (reply: Reply, reason: HangUpReason, isForced: boolean): WorkflowStep =>
+const thenHangUp = (reply: Reply, reason: HangUpReason, isForced: boolean): WorkflowStep =>
   finish(reply, { ...replying(reply, false), then: 'hang-up', reason, isForced });
 
 /** The reply ends with a transfer. */

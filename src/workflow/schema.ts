@@ -39,7 +39,7 @@ export const nodeSchema = z.discriminatedUnion('type', [
 ]);
 
 /** What takes an edge without asking the model: exactly one of the fields. Tried before the model's edges. */
-export const edgeWhenSchema = z
+const edgeWhenSchema = z
   .strictObject({
     digits: z
       .string()
@@ -84,9 +84,6 @@ export type NodeOfType<Type extends NodeType> = Extract<WorkflowNode, { type: Ty
 
 /** An edge, validated. */
 export type WorkflowEdge = z.infer<typeof edgeSchema>;
-
-/** A document, validated. */
-export type WorkflowDocument = z.infer<typeof workflowDocumentSchema>;
 
 /** A document as people write it: fields with defaults may be left out. */
 export type WorkflowDocumentInput = z.input<typeof workflowDocumentSchema>;

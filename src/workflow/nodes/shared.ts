@@ -28,7 +28,7 @@ export const promptSchema = z
 export const spokenSchema = z.string().max(MAX_SPOKEN_LENGTH).meta({ format: 'template' });
 
 /** Where the node stands in the editor. */
-export const positionSchema = z.strictObject({ x: z.number(), y: z.number() }).default({ x: 0, y: 0 });
+const positionSchema = z.strictObject({ x: z.number(), y: z.number() }).default({ x: 0, y: 0 });
 
 const extractionVariableSchema = z.strictObject({
   name: z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be letters, digits and underscores'),
