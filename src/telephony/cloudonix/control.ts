@@ -1,4 +1,3 @@
-import { deadlineSignal } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import type { ProviderCall, ProviderControl, ProviderControlOptions, SessionVerdict, TransferRequest, WarmTransfer } from '../provider.js';
 import { isRecord, readIdentifier, readText } from '../wire-text.js';
@@ -15,14 +14,14 @@ const CONTROL_LIMIT_MS = 10_000;
 
 const HANG_UP_RETRIES = 3;
 
-type RequestDefaults = Pick<RestRequest, 'priority' | 'retries' | 'retryOn'>;
+type RequestDefaults = Pick<RestRequest, 'priority' | 'limitMs' | 'retries' | 'retryOn'>;
 
-const lookUp: RequestDefaults = { priority: 'normal', retries: 1, retryOn: 'any-failure' };
-const hangUpRequest: RequestDefaults = { priority: 'urgent', retries: HANG_UP_RETRIES, retryOn: 'any-failure' };
+const lookUp: RequestDefaults = { priority: 'normal', limitMs: VALIDATE_LIMIT_MS, retries: 1, retryOn: 'any-failure' };
+const hangUpRequest: RequestDefaults = { priority: 'urgent', limitMs: CONTROL_LIMIT_MS, retries: HANG_UP_RETRIES, retryOn: 'any-failure' };
 /** Replacing a call's flow twice gives the same flow. */
-const switchFlow: RequestDefaults = { priority: 'normal', retries: 1, retryOn: 'any-failure' };
+const switchFlow: RequestDefaults = { priority: 'normal', limitMs: CONTROL_LIMIT_MS, retries: 1, retryOn: 'any-failure' };
 /** Dialling twice gives two calls. */
-const dial: RequestDefaults = { priority: 'normal', retries: 1, retryOn: 'rate-limit-only' };
+const dial: RequestDefaults = { priority: 'normal', limitMs: CONTROL_LIMIT_MS, retries: 1, retryOn: 'rate-limit-only' };
 
 function rejected(answer: RestAnswer): AgentStreamError {
   return new AgentStreamError('provider-rejected', { details: { status: `HTTP ${answer.status}` } });
@@ -46,21 +45,15 @@ export function createCloudonixControl(options: ProviderControlOptions<Cloudonix
   const { credentials, baseUrl, clock } = options;
   const ownDomain = normaliseDomain(credentials.domain_id) ?? credentials.domain_id;
 
-  async function send(request: RestRequest, limitMs: number, signal: AbortSignal | undefined): Promise<RestAnswer> {
+  async function send(request: RestRequest, signal: AbortSignal | undefined): Promise<RestAnswer> {
     if (credentials.bearer_token === undefined) throw new AgentStreamError('missing-bearer-token');
     const { bearer_token: bearerToken } = credentials;
-    const client = createRestClient({ baseUrl, domain: ownDomain, bearerToken, clock, fetch: options.fetch, rateLimit: options.rateLimit });
-    const timeOut = () => new AgentStreamError('provider-unreachable', { details: { status: `no answer within ${limitMs} ms` } });
-    const deadline = deadlineSignal(clock, limitMs, signal, timeOut);
-    try {
-      return await client.send(request, deadline.signal);
-    } finally {
-      deadline.dispose();
-    }
+    const { fetch, rateLimit } = options;
+    return createRestClient({ baseUrl, domain: ownDomain, bearerToken, clock, fetch, rateLimit }).send(request, signal);
   }
 
   async function expectSuccess(request: RestRequest, signal: AbortSignal | undefined): Promise<RestAnswer> {
-    const answer = await send(request, CONTROL_LIMIT_MS, signal);
+    const answer = await send(request, signal);
     if (!isSuccess(answer)) throw rejected(answer);
     return answer;
   }
@@ -70,7 +63,7 @@ export function createCloudonixControl(options: ProviderControlOptions<Cloudonix
   }
 
   async function endSession(call: ProviderCall, signal: AbortSignal | undefined): Promise<void> {
-    const answer = await send({ ...hangUpRequest, method: 'DELETE', path: sessionPath(call) }, CONTROL_LIMIT_MS, signal);
+    const answer = await send({ ...hangUpRequest, method: 'DELETE', path: sessionPath(call) }, signal);
     if (!isSuccess(answer) && answer.status !== 404) throw rejected(answer);
   }
 
@@ -95,7 +88,7 @@ export function createCloudonixControl(options: ProviderControlOptions<Cloudonix
 
   return {
     async validateSession(call, signal) {
-      const answer = await send({ ...lookUp, method: 'GET', path: sessionPath(call) }, VALIDATE_LIMIT_MS, signal);
+      const answer = await send({ ...lookUp, method: 'GET', path: sessionPath(call) }, signal);
       if (answer.status === 404) return { isLive: false, status: 'HTTP 404' };
       if (!isSuccess(answer)) throw rejected(answer);
       return judgeSession(answer);

@@ -1,5 +1,5 @@
-import { sleep, type Clock } from '../../base/clock.js';
-import { AgentStreamError, toAgentStreamError } from '../../base/errors.js';
+import { deadlineSignal, sleep, type Clock } from '../../base/clock.js';
+import { AgentStreamError } from '../../base/errors.js';
 import { createRateLimiter, type RateLimit, type RateLimiter, type RequestPriority } from '../rate-limiter.js';
 
 /** The lower of the two documented limits per domain: 10 requests in 10 s. */
@@ -30,7 +30,8 @@ export interface RestRequest {
   readonly path: readonly string[];
   readonly body?: unknown;
   readonly priority: RequestPriority;
-  /** Retries at most, all within the signal's time. */
+  /** Waiting for the rate limit, attempts and retries take no longer than this in all. */
+  readonly limitMs: number;
   readonly retries: number;
   /** `rate-limit-only`: for requests that must not be repeated once the provider may have acted on them. */
   readonly retryOn: 'any-failure' | 'rate-limit-only';
@@ -42,7 +43,7 @@ export interface RestClient {
    * Resolves to any answer below 500 but 429.
    * @throws AgentStreamError `provider-unreachable`, `provider-rate-limited`; the signal's reason where it aborts.
    */
-  send(request: RestRequest, signal: AbortSignal): Promise<RestAnswer>;
+  send(request: RestRequest, signal: AbortSignal | undefined): Promise<RestAnswer>;
 }
 
 /** What a client needs. */
@@ -81,39 +82,64 @@ export function createRestClient(options: RestClientOptions): RestClient {
   const limiter = findLimiter(options);
   const origin = options.baseUrl.replace(/\/+$/, '');
 
-  async function attempt(request: RestRequest, signal: AbortSignal): Promise<Attempt> {
-    await limiter.acquire(request.priority, signal);
+  async function admit(request: RestRequest, signal: AbortSignal): Promise<void> {
     try {
-      const response = await options.fetch(`${origin}/${request.path.map(encodeURIComponent).join('/')}`, {
-        method: request.method,
-        redirect: 'manual',
-        signal,
-        headers: {
-          authorization: `Bearer ${options.bearerToken}`,
-          accept: 'application/json',
-          ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-        },
-        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      });
+      await limiter.acquire(request.priority, signal);
+    } catch (error) {
+      // The time ran out in our own queue, not at the provider.
+      throw error instanceof AgentStreamError && error.code === 'provider-unreachable' ? new AgentStreamError('provider-rate-limited') : error;
+    }
+  }
+
+  function fetchAnswer(request: RestRequest, signal: AbortSignal): Promise<Response> {
+    return options.fetch(`${origin}/${request.path.map(encodeURIComponent).join('/')}`, {
+      method: request.method,
+      redirect: 'manual',
+      signal,
+      headers: {
+        authorization: `Bearer ${options.bearerToken}`,
+        accept: 'application/json',
+        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+    });
+  }
+
+  async function attempt(request: RestRequest, signal: AbortSignal): Promise<Attempt> {
+    await admit(request, signal);
+    try {
+      const response = await fetchAnswer(request, signal);
       const text = await readBody(response);
       if (response.status === 429) return { type: 'limited', retryAfterMs: readRetryAfter(response, options.clock) };
       if (response.status >= 500) return { type: 'failed', error: unreachable(`HTTP ${response.status}`) };
       return { type: 'answered', answer: { status: response.status, body: parseBody(text) } };
     } catch (error) {
-      if (signal.aborted) throw toAgentStreamError(signal.reason, 'provider-unreachable');
+      if (signal.aborted) throw signal.reason;
       return { type: 'failed', error: unreachable('connection failed', error) };
+    }
+  }
+
+  async function sendWithin(request: RestRequest, deadlineMs: number, signal: AbortSignal): Promise<RestAnswer> {
+    for (let retry = 0; ; retry += 1) {
+      const result = await attempt(request, signal);
+      if (result.type === 'answered') return result.answer;
+      if (result.type === 'limited') {
+        limiter.pause(result.retryAfterMs);
+        if (retry >= request.retries || options.clock.nowMs() + result.retryAfterMs >= deadlineMs) throw new AgentStreamError('provider-rate-limited');
+      } else {
+        if (retry >= request.retries || request.retryOn !== 'any-failure') throw result.error;
+        await sleep(options.clock, BACKOFF_MS * 2 ** retry, signal);
+      }
     }
   }
 
   return {
     async send(request, signal) {
-      for (let retry = 0; ; retry += 1) {
-        const result = await attempt(request, signal);
-        if (result.type === 'answered') return result.answer;
-        if (result.type === 'limited') limiter.pause(result.retryAfterMs);
-        const isRetryable = result.type === 'limited' || request.retryOn === 'any-failure';
-        if (retry >= request.retries || !isRetryable) throw result.type === 'failed' ? result.error : new AgentStreamError('provider-rate-limited');
-        if (result.type === 'failed') await sleep(options.clock, BACKOFF_MS * 2 ** retry, signal);
+      const deadline = deadlineSignal(options.clock, request.limitMs, signal, () => unreachable(`no answer within ${request.limitMs} ms`));
+      try {
+        return await sendWithin(request, options.clock.nowMs() + request.limitMs, deadline.signal);
+      } finally {
+        deadline.dispose();
       }
     },
   };
