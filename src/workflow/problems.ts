@@ -29,7 +29,7 @@ function issueProblem(issue: z.core.$ZodIssue, place: ProblemPlace): readonly Pr
     }));
   }
   const field = fieldOf(issue.path);
-  return [{ ...place, field, message: issue.message, cure: `Correct ${field === '' ? 'it' : field}; see docs/workflow.md.` }];
+  return [{ ...place, field, message: issue.message, cure: field === '' ? 'Correct it.' : `Correct ${field}.` }];
 }
 
 /** Schema issues as problems of one node, edge or the whole; unknown keys one by one. */

@@ -70,6 +70,17 @@ describe('the beginning', () => {
   });
 });
 
+describe('the variables of a run', () => {
+  it('are a plain copy, none left out however many there are', () => {
+    const hostile = JSON.parse('{"__proto__":{"polluted":1},"caller_number":null,"deep":{"constructor":1,"a":1}}') as Record<string, unknown>;
+    const { variables } = startWorkflow(desk, { ...Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`v${index}`, 'x'.repeat(100)])), ...hostile });
+    expect(Object.getPrototypeOf(variables)).toBeNull();
+    expect(Object.keys(variables)).toHaveLength(302);
+    expect(JSON.stringify(variables.deep)).toBe('{"a":1}');
+    expect(startWorkflow(desk, hostile).variables).toEqual({ caller_number: null, deep: { a: 1 } });
+  });
+});
+
 describe('a caller’s turn', () => {
   it('asks the model with global prompt, node prompt, variables and functions', () => {
     const call = greeted(desk, { name: 'Ada' });

@@ -19,7 +19,7 @@ import {
   type StepContext,
 } from './reply.js';
 import { failTransfer, takeEdge } from './transition.js';
-import { mergeVariables } from './variables.js';
+import { copyVariables } from './variables.js';
 
 export type { StepContext } from './reply.js';
 
@@ -36,13 +36,13 @@ const withEntry = (state: WorkflowState, entry: ConversationEntry): WorkflowStat
   conversation: appendEntry(state.conversation, entry),
 });
 
-/** The state of a run before its call begins. `variables` are copied as plain data. */
+/** The state of a run before its call begins. `variables` (the run's initial context) are copied as plain data. */
 export function startWorkflow(graph: WorkflowGraph, variables: Readonly<Record<string, unknown>>): WorkflowState {
   return {
     nodeId: graph.startId,
     phase: { name: 'not-started' },
     nodesVisited: [],
-    variables: mergeVariables({}, variables),
+    variables: copyVariables(variables),
     conversation: [],
     failedPasses: 0,
   };

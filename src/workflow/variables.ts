@@ -34,6 +34,16 @@ function plainCopy(value: unknown, depth: number): unknown {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** A null-prototype copy as plain JSON data, without caps: for variables that were merged before. */
+export function copyVariables(variables: Readonly<Record<string, unknown>>): Variables {
+  const copy = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(variables)) {
+    const plain = isReservedKey(name) ? undefined : plainCopy(value, 0);
+    if (plain !== undefined) copy[name] = plain;
+  }
+  return copy;
+}
+
 /**
  * Lays `extra` over `base` as null-prototype JSON data. `reserved` names of `base` are not overwritten, and such names in `extra` are
  * dropped even where `base` lacks them. Prototype keys, non-JSON values and whatever exceeds the caps ({@link MAX_VARIABLES},
