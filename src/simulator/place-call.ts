@@ -102,8 +102,10 @@ export async function placeCall(options: PlaceCallOptions): Promise<PlacedCall> 
       const endOwnCall = (request: { readonly token: string }) => {
         if (request.token === session) stream.hangUp();
       };
-      options.cloudonix?.on('hangup', endOwnCall);
-      options.cloudonix?.on('application', endOwnCall);
+      const { cloudonix } = options;
+      if (cloudonix === null) return;
+      const ignore = [cloudonix.on('hangup', endOwnCall), cloudonix.on('application', endOwnCall)];
+      void stream.ended.then(() => ignore.forEach((unsubscribe) => unsubscribe()));
     },
   });
   return { ...result, session };
