@@ -106,7 +106,7 @@ export class CallSession {
         void this.#exit.hangUp(ended('operator_hangup'));
         return;
       case 'say':
-        this.#dialogue.say(command.text);
+        if (!this.#dialogue.say(command.text)) throw new AgentStreamError('run-not-live', { message: 'The call is saying its goodbye' });
         return;
       case 'transfer':
         await this.#transfer({ destination: command.destination, mode: 'cold', timeoutSeconds: 30 });
@@ -181,6 +181,10 @@ export class CallSession {
         },
         onCallAction: (action) => this.#runCallAction(action),
         onVendorFailed: (leg, error) => this.#onVendorFailed(leg, error),
+        // The next words open the voice anew; if they are lost too, the call is given up.
+        onVoiceLost: () => {
+          if (this.#exit.isLive) this.#dialogue.say(graph.texts.apology);
+        },
       },
     });
   }

@@ -25,6 +25,8 @@ export interface DialogueListener {
   /** Characters the voice's vendor was given for a reply; cached phrases cost none. */
   onVoiceUsage(chars: number): void;
   onVendorFailed(leg: 'llm' | 'tts', error: AgentStreamError): void;
+  /** The voice failed before the caller heard anything of the reply. */
+  onVoiceLost(): void;
 }
 
 /** What a dialogue is made of. */
@@ -54,8 +56,8 @@ interface LiveReply {
 export interface Dialogue {
   /** Steps the workflow; its speech becomes a reply. */
   feed(event: WorkflowEvent, turnId?: number): void;
-  /** Words that are not the workflow's: injected by an operator, a warning. */
-  say(text: string): void;
+  /** Words that are not the workflow's: injected by an operator, a warning. False where the call is saying its goodbye. */
+  say(text: string): boolean;
   /** Stops the reply; the conversation keeps what was heard of it. */
   discard(replyId: string): void;
   /** The playout's word: the first frame of the reply is on the wire. */
@@ -73,6 +75,8 @@ export function createDialogue(options: DialogueOptions): Dialogue {
   let state = options.initialState;
   let live: LiveReply | null = null;
   let replyCount = 0;
+
+  const preview = (event: WorkflowEvent) => step(graph, state, event, { wallMs: clock.wallMs() }).actions;
 
   const advance = (event: WorkflowEvent): readonly WorkflowAction[] => {
     const next = step(graph, state, event, { wallMs: clock.wallMs() });
@@ -114,7 +118,6 @@ export function createDialogue(options: DialogueOptions): Dialogue {
   };
 
   const speak = (speech: readonly SpeechAction[], then: CallAction[], about: { turnId: number | null; isWorkflowReply: boolean }) => {
-    if (live !== null) discard(live.reply.id);
     replyCount += 1;
     const id = `reply-${replyCount}`;
     // Once the call is to end, what is said is a goodbye: it is heard whole.
@@ -141,9 +144,11 @@ export function createDialogue(options: DialogueOptions): Dialogue {
           if (!hasAudio && entry !== null) end(entry, Number.POSITIVE_INFINITY);
         },
         onVoiceFailed(error) {
-          listener.onVendorFailed('tts', error);
           playout.end(id);
-          if (entry !== null && playout.position(id).totalMs === 0) end(entry, 0);
+          const isSilent = playout.position(id).totalMs === 0;
+          if (entry !== null && isSilent) end(entry, 0);
+          listener.onVendorFailed('tts', error);
+          if (isSilent) listener.onVoiceLost();
         },
       },
     );
@@ -169,12 +174,18 @@ export function createDialogue(options: DialogueOptions): Dialogue {
       return state;
     },
     feed(event, turnId) {
+      // The workflow must learn what became of a reply before it is told what cuts it off.
+      if (live !== null && split(preview(event)).speech.length > 0) discard(live.reply.id);
       const { speech, then } = split(advance(event));
       if (speech.length > 0) speak(speech, then, { turnId: turnId ?? null, isWorkflowReply: true });
       else for (const action of then) listener.onCallAction(action);
     },
     say(text) {
+      const { phase } = state;
+      if (phase.name === 'ended' || (phase.name === 'replying' && phase.then !== 'listen')) return false;
+      if (live !== null) discard(live.reply.id);
       speak([{ type: 'say', text, allowInterrupt: true }], [], { turnId: null, isWorkflowReply: false });
+      return true;
     },
     discard,
     close() {
