@@ -50,7 +50,11 @@ function protectedRoutes(services: AppServices, authenticator: Authenticator): r
 /** The routes below /api/v1. */
 function apiRoutes(services: AppServices, authenticator: Authenticator): FastifyPluginAsyncZod {
   return async (api) => {
-    api.get('/openapi.json', { schema: { hide: true } }, async () => api.swagger());
+    api.get('/openapi.json', { schema: { hide: true } }, async () => ({
+      ...api.swagger(),
+      // Known only once the server listens.
+      servers: [{ url: services.publicUrl() }],
+    }));
     // Reached without an upgrade only: with one, the server hands the request to the stream endpoint.
     api.get(`${streamPathPrefix.slice('/api/v1'.length)}*`, { schema: { hide: true } }, async (_request, reply) =>
       sendProblem(reply.header('upgrade', 'websocket'), problemDocument('upgrade-required')),
@@ -64,6 +68,19 @@ function apiRoutes(services: AppServices, authenticator: Authenticator): Fastify
   };
 }
 
+/** One line per request, by its route's pattern: paths hold agent UUIDs and tokens. */
+function logRequests(app: FastifyInstance, { log }: AppServices): void {
+  app.addHook('onResponse', async (request, reply) => {
+    log.debug('Request', {
+      method: request.method,
+      route: request.routeOptions.url ?? 'unknown',
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime),
+    });
+  });
+}
+
+/** JSON in and out, by the schemas of the routes. */
 function useFormats(app: FastifyInstance): void {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -85,6 +102,7 @@ export async function createApp(services: AppServices): Promise<FastifyInstance>
     routerOptions: { maxParamLength: 200 },
   });
   useFormats(app);
+  logRequests(app, services);
   app.setErrorHandler(createErrorHandler(log));
   const paths: PathMethods = new Map();
   app.addHook('onRoute', ({ url, method }) => {

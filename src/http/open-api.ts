@@ -39,7 +39,7 @@ const withProblems: TransformObject = (source) => {
 };
 
 /** The OpenAPI 3.1 document, generated from the schemas in use. */
-export function openApiOptions({ version, publicUrl }: Pick<AppServices, 'version' | 'publicUrl'>): FastifyDynamicSwaggerOptions {
+export function openApiOptions({ version }: Pick<AppServices, 'version'>): FastifyDynamicSwaggerOptions {
   return {
     openapi: {
       openapi: '3.1.0',
@@ -48,7 +48,6 @@ export function openApiOptions({ version, publicUrl }: Pick<AppServices, 'versio
         version,
         description: 'One WebSocket URL that answers phone calls: agents, telephony configurations, runs and live control.',
       },
-      servers: [{ url: publicUrl() }],
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer' },

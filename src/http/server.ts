@@ -52,6 +52,7 @@ export function createHttpServer({ tls }: Pick<Config, 'tls'>, handler: RequestL
 
 const statusTexts: Readonly<Record<number, string>> = {
   400: 'Bad Request',
+  403: 'Forbidden',
   404: 'Not Found',
   426: 'Upgrade Required',
   429: 'Too Many Requests',

@@ -6,7 +6,9 @@ import { createRunStreams } from '../run-stream.js';
 import { found, idParams, pageSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
-const sequence = z.coerce.number().int().min(-1).max(Number.MAX_SAFE_INTEGER);
+/** The store counts in 32 bits. */
+const maxSequence = 2_147_483_647;
+const sequence = z.coerce.number().int().min(-1).max(maxSequence);
 const eventsQuery = z.strictObject({
   after: sequence.optional().describe('Events after this `seq`'),
   cursor: sequence.optional().describe('`next_cursor` of the page before'),

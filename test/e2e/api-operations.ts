@@ -1,0 +1,256 @@
+import { expect } from 'vitest';
+import { finaliseRun, mintRun, type ApiAnswer, type ApiTest } from './api-harness.js';
+
+/** Marks that must never come back in an answer, nor stand in a log line. */
+export const secrets = {
+  bearerToken: 'XI-canary-bearer-token-8812',
+  requestsKey: 'canary-requests-key-9913',
+  vendorKey: 'dg-canary-vendor-key-7714',
+};
+
+/** Ids that exist, by the name of the path parameter in the OpenAPI document. */
+export interface World {
+  readonly agentUuid: string;
+  readonly draftAgentUuid: string;
+  readonly runId: string;
+  readonly liveRunId: string;
+  readonly telephonyConfigId: string;
+  readonly vendorCredentialId: string;
+  readonly apiKeyId: string;
+  readonly userId: string;
+}
+
+/** One operation of the API, as it is called rightly. */
+export interface Operation {
+  /** As in the OpenAPI document: `GET /api/v1/agents/{uuid}`. */
+  readonly id: string;
+  readonly path: (world: World) => string;
+  readonly body?: unknown;
+  readonly status: number;
+  readonly check?: (answer: ApiAnswer, api: ApiTest) => void | Promise<void>;
+  /** Needs no key. */
+  readonly isPublic?: boolean;
+}
+
+const isPage = (answer: ApiAnswer) => {
+  expect(answer.json.items).toBeInstanceOf(Array);
+  expect(answer.json).toHaveProperty('next_cursor');
+};
+
+const operation = (id: string, status: number, rest: Partial<Operation> = {}): Operation => ({
+  id,
+  status,
+  path: () => id.split(' ')[1] ?? '',
+  ...rest,
+});
+
+const agent = (suffix: string) => (world: World) => `/api/v1/agents/${world.agentUuid}${suffix}`;
+const run = (suffix: string) => (world: World) => `/api/v1/runs/${world.runId}${suffix}`;
+const liveRun = (suffix: string) => (world: World) => `/api/v1/runs/${world.liveRunId}${suffix}`;
+const telephonyConfig = (suffix: string) => (world: World) => `/api/v1/telephony-configs/${world.telephonyConfigId}${suffix}`;
+
+/** Every operation that needs a key, in an order in which each finds what it needs. */
+export const operations: readonly Operation[] = [
+  operation('POST /api/v1/agents', 201, {
+    body: { name: 'Another' },
+    check: ({ json, headers }) => {
+      expect(json).toMatchObject({ name: 'Another', status: 'active', published_version: 1, draft_version: null, requires_stream_token: false });
+      expect(headers.get('location')).toBe(`/api/v1/agents/${String(json['uuid'])}`);
+    },
+  }),
+  operation('GET /api/v1/agents', 200, { check: isPage }),
+  operation('POST /api/v1/agents/validate', 200, {
+    body: { workflow_definition: { nodes: [], edges: [] } },
+    check: ({ json }) => expect(json).toMatchObject({ valid: false, errors: [expect.objectContaining({ message: expect.any(String) })] }),
+  }),
+  operation('GET /api/v1/agents/{uuid}', 200, {
+    path: agent(''),
+    check: ({ json }) => expect(json).toMatchObject({ name: 'First', version: 1, workflow_definition: { nodes: expect.any(Array) } }),
+  }),
+  operation('PATCH /api/v1/agents/{uuid}', 200, {
+    path: agent(''),
+    body: { name: 'Renamed' },
+    check: ({ json }) => expect(json['name']).toBe('Renamed'),
+  }),
+  operation('POST /api/v1/agents/{uuid}/archive', 200, { path: agent('/archive'), check: ({ json }) => expect(json['status']).toBe('archived') }),
+  operation('POST /api/v1/agents/{uuid}/unarchive', 200, {
+    path: agent('/unarchive'),
+    body: {},
+    check: ({ json }) => expect(json['status']).toBe('active'),
+  }),
+  operation('POST /api/v1/agents/{uuid}/duplicate', 201, {
+    path: agent('/duplicate'),
+    check: ({ json }) => expect(json['name']).toBe('Renamed (copy)'),
+  }),
+  operation('PUT /api/v1/agents/{uuid}/draft', 200, {
+    path: agent('/draft'),
+    body: { template_context_variables: { company: 'Acme' } },
+    check: ({ json }) => expect(json).toMatchObject({ version: 2, status: 'draft', errors: [], template_context_variables: { company: 'Acme' } }),
+  }),
+  operation('POST /api/v1/agents/{uuid}/publish', 200, {
+    path: agent('/publish'),
+    body: {},
+    check: ({ json }) => expect(json).toMatchObject({ version: 2, status: 'published', published_at: expect.any(String) }),
+  }),
+  operation('GET /api/v1/agents/{uuid}/versions', 200, {
+    path: agent('/versions'),
+    check: ({ json }) => expect(json.items?.map(({ version, status }) => [version, status])).toEqual([[2, 'published'], [1, 'archived']]),
+  }),
+  operation('GET /api/v1/agents/{uuid}/versions/{version}', 200, {
+    path: agent('/versions/1'),
+    check: ({ json }) => expect(json).toMatchObject({ version: 1, status: 'archived' }),
+  }),
+  operation('POST /api/v1/agents/{uuid}/versions/{version}/restore', 200, {
+    path: agent('/versions/1/restore'),
+    check: ({ json }) => expect(json).toMatchObject({ version: 3, status: 'draft', template_context_variables: {} }),
+  }),
+  operation('GET /api/v1/agents/{uuid}/stream-url', 200, {
+    path: agent('/stream-url?provider=cloudonix'),
+    check: ({ json }, { url }) => {
+      const origin = url.replace('http', 'ws');
+      expect(json['url']).toMatch(new RegExp(`^${origin}/api/v1/agent-stream/cloudonix/[0-9a-f-]{36}$`));
+      expect(JSON.stringify(json['snippets'])).toContain('Hangup');
+    },
+  }),
+  operation('POST /api/v1/agents/{uuid}/stream-token', 200, {
+    path: agent('/stream-token'),
+    check: ({ json, headers }) => {
+      expect(String(json['stream_token']).length).toBeGreaterThanOrEqual(22);
+      expect(json['url']).toContain(`/${String(json['stream_token'])}`);
+      expect(headers.get('cache-control')).toBe('no-store');
+    },
+  }),
+  operation('DELETE /api/v1/agents/{uuid}/stream-token', 204, { path: agent('/stream-token') }),
+  operation('GET /api/v1/telephony-providers', 200, {
+    check: ({ json }) =>
+      expect(json.items?.[0]).toMatchObject({
+        name: 'cloudonix',
+        capabilities: { transfer_cold: true },
+        credentials_schema: { properties: { bearer_token: { secret: true } } },
+      }),
+  }),
+  operation('POST /api/v1/telephony-configs', 201, {
+    body: { name: 'Spare', provider: 'cloudonix', credentials: { domain_id: 'Spare.' } },
+    check: ({ json }) => expect(json).toMatchObject({ account: 'spare.cloudonix.net', credentials: { domain_id: 'Spare.' } }),
+  }),
+  operation('GET /api/v1/telephony-configs', 200, { check: isPage }),
+  operation('GET /api/v1/telephony-configs/{id}', 200, {
+    path: telephonyConfig(''),
+    check: ({ json }) => expect(json['credentials']).toEqual({ domain_id: 'acme', bearer_token: '****8812', requests_key: '****9913' }),
+  }),
+  operation('PATCH /api/v1/telephony-configs/{id}', 200, {
+    path: telephonyConfig(''),
+    body: { name: 'Main', credentials: { bearer_token: '****8812' } },
+    check: ({ json }) => expect(json).toMatchObject({ name: 'Main', credentials: { bearer_token: '****8812' } }),
+  }),
+  operation('POST /api/v1/telephony-configs/{id}/test', 200, {
+    path: telephonyConfig('/test'),
+    check: ({ json }) => expect(json).toEqual({ ok: true, message: 'The domain answered.', code: null }),
+  }),
+  operation('GET /api/v1/runs', 200, { check: isPage }),
+  operation('GET /api/v1/runs/{id}', 200, { path: run(''), check: ({ json }) => expect(json['state']).toBe('completed') }),
+  operation('GET /api/v1/runs/{id}/events', 200, { path: run('/events'), check: ({ json }) => expect(json.items).toHaveLength(3) }),
+  operation('GET /api/v1/runs/{id}/transcript', 200, {
+    path: run('/transcript'),
+    check: ({ json }) =>
+      expect(json.items).toEqual([
+        { turn_id: 1, role: 'caller', text: 'Hello', start_ms: 100, end_ms: 600 },
+        { turn_id: 1, role: 'agent', text: 'Good', start_ms: 900, end_ms: 1100, interrupted: true },
+      ]),
+  }),
+  operation('GET /api/v1/runs/{id}/recording', 200, {
+    path: run('/recording'),
+    check: ({ text, headers }) => {
+      expect(text).toBe('RIFF0123456789');
+      expect(headers.get('content-type')).toBe('audio/wav');
+    },
+  }),
+  operation('POST /api/v1/runs/{id}/hangup', 202, {
+    path: liveRun('/hangup'),
+    check: ({ json }, { commands }) => {
+      expect(json['command']).toBe('hangup');
+      expect(commands.at(-1)?.command).toEqual({ type: 'hangup' });
+    },
+  }),
+  operation('POST /api/v1/runs/{id}/transfer', 202, {
+    path: liveRun('/transfer'),
+    body: { destination: '+15551234567' },
+    check: (_answer, { commands }) => expect(commands.at(-1)?.command).toEqual({ type: 'transfer', destination: '+15551234567' }),
+  }),
+  operation('POST /api/v1/runs/{id}/say', 202, {
+    path: liveRun('/say'),
+    body: { text: 'One moment' },
+    check: (_answer, { commands }) => expect(commands.at(-1)?.command).toEqual({ type: 'say', text: 'One moment' }),
+  }),
+  operation('GET /api/v1/refusals', 200, {
+    check: ({ json }) => expect(json.items?.[0]).toMatchObject({ close_code: 1008, reason: 'Quota exceeded', at: expect.any(String) }),
+  }),
+  operation('GET /api/v1/users', 200, { check: ({ json }) => expect(json.items?.map((user) => user['email'])).toEqual(['alice@example.com']) }),
+  operation('GET /api/v1/users/{id}/quota', 200, {
+    path: (world) => `/api/v1/users/${world.userId}/quota`,
+    check: ({ json }) => expect(json).toMatchObject({ period: 'month', minutes: null, runs: null, usage: { runs: 2 } }),
+  }),
+  operation('PUT /api/v1/users/{id}/quota', 200, {
+    path: (world) => `/api/v1/users/${world.userId}/quota`,
+    body: { period: 'day', minutes: 120, runs: null },
+    check: ({ json }) => expect(json).toMatchObject({ period: 'day', minutes: 120, runs: null }),
+  }),
+  operation('GET /api/v1/organization/limits', 200, { check: ({ json }) => expect(json['concurrent_calls']).toBeGreaterThan(0) }),
+  operation('PUT /api/v1/organization/limits', 200, {
+    body: { concurrent_calls: 7, default_models: { stt: { vendor: 'builtin' } } },
+    check: ({ json }) => expect(json).toEqual({ concurrent_calls: 7, default_models: { stt: { vendor: 'builtin' } } }),
+  }),
+  operation('GET /api/v1/usage', 200, { check: ({ json }) => expect(json).toMatchObject({ runs: 2, live_calls: 1 }) }),
+  operation('POST /api/v1/api-keys', 201, {
+    body: { name: 'CI' },
+    check: ({ json }) => expect(String(json['key']).startsWith(String(json['prefix']))).toBe(true),
+  }),
+  operation('GET /api/v1/api-keys', 200, { check: ({ json }) => expect(json.items?.every((key) => !('key' in key))).toBe(true) }),
+  operation('DELETE /api/v1/api-keys/{id}', 204, { path: (world) => `/api/v1/api-keys/${world.apiKeyId}` }),
+  operation('POST /api/v1/vendor-credentials', 201, {
+    body: { vendor: 'deepgram', name: 'Another', api_key: 'dg-0123456789-wxyz' },
+    check: ({ json }) => expect(json).toMatchObject({ vendor: 'deepgram', api_key: '****wxyz', base_url: null }),
+  }),
+  operation('GET /api/v1/vendor-credentials', 200, { check: isPage }),
+  operation('DELETE /api/v1/vendor-credentials/{id}', 204, { path: (world) => `/api/v1/vendor-credentials/${world.vendorCredentialId}` }),
+  operation('DELETE /api/v1/telephony-configs/{id}', 204, { path: telephonyConfig('') }),
+];
+
+/** Operations that need no key: they are proven by a token, a provider's key or a secret path of their own. */
+export const publicOperations: readonly string[] = [
+  'POST /api/v1/setup',
+  'POST /api/v1/telephony-callbacks/{provider}/{config_id}/{kind}',
+  'POST /api/v1/telephony-callbacks/{provider}/transfer/{transfer_id}/{secret}',
+];
+
+/** Makes what alice's operations work on. */
+export async function createWorld(api: ApiTest, writeRecording: (path: string, content: string) => Promise<void>): Promise<World> {
+  const { store, alice } = api;
+  const post = async (path: string, body: unknown): Promise<Record<string, unknown>> => (await api.request('POST', path, { body })).json;
+  const agentUuid = String((await post('/api/v1/agents', { name: 'First' }))['uuid']);
+  const draftAgentUuid = String((await post('/api/v1/agents', { name: 'Second' }))['uuid']);
+  const credentials = { domain_id: 'acme', bearer_token: secrets.bearerToken, requests_key: secrets.requestsKey };
+  const telephonyConfigId = String((await post('/api/v1/telephony-configs', { name: 'Acme', provider: 'cloudonix', credentials }))['id']);
+  const vendorCredential = await post('/api/v1/vendor-credentials', { vendor: 'deepgram', name: 'Main', api_key: secrets.vendorKey });
+  const apiKey = await post('/api/v1/api-keys', { name: 'To be deleted' });
+  const run = await mintRun(store, alice, agentUuid);
+  const liveRun = await mintRun(store, alice, agentUuid);
+  await store.runs.appendEvents(run.id, [
+    { seq: 1, atMs: 100, type: 'caller-said', data: { turn_id: 1, text: 'Hello', start_ms: 100, end_ms: 600 } },
+    { seq: 2, atMs: 900, type: 'agent-said', data: { turn_id: 1, text: 'Good', start_ms: 900, end_ms: 1100, interrupted: true } },
+    { seq: 4, atMs: 1100, type: 'dtmf-received', data: { digit: '5' } },
+  ]);
+  await writeRecording('recordings/a.wav', 'RIFF0123456789');
+  await finaliseRun(store, run.id, 'recordings/a.wav');
+  await store.refusals.add({ organizationId: alice.organizationId, agentUuid, closeCode: 1008, reason: 'Quota exceeded' });
+  return {
+    agentUuid,
+    draftAgentUuid,
+    runId: run.id,
+    liveRunId: liveRun.id,
+    telephonyConfigId,
+    vendorCredentialId: String(vendorCredential['id']),
+    apiKeyId: String(apiKey['id']),
+    userId: alice.userId,
+  };
+}
