@@ -80,7 +80,7 @@ function createFramer(onFrame: (frame: Uint8Array) => void): { push(audio: Uint8
 export function createJitter(sink: JitterSink): Jitter {
   const framer = createFramer((frame) => sink.onFrame(frame));
   const counts = { duplicates: 0, late: 0, reordered: 0, gaps: 0 };
-  let held: HeldMessage[] = [];
+  const held: HeldMessage[] = [];
   let nextSequence = NaN;
   let nextTimestampMs = NaN;
   let restartSequence = NaN;

@@ -60,7 +60,7 @@ export function describeTurn(turn: ConversationTurn, parts: GapParts = {}): Turn
 }
 
 /** How the stream ended, in one sentence without a full stop. */
-export function describeEnding(call: Pick<PlacedCall, 'ending' | 'durationMs'>): string {
+export function describeEnding(call: Pick<PlacedCall, 'ending' | 'durationMs' | 'asked'>): string {
   const { ending } = call;
   switch (ending.type) {
     case 'unreachable':
@@ -68,8 +68,10 @@ export function describeEnding(call: Pick<PlacedCall, 'ending' | 'durationMs'>):
     case 'not-upgraded':
       return `the server answered ${ending.httpStatus} in place of a WebSocket`;
     case 'closed': {
-      const reason = ending.reason === '' ? '' : ` "${ending.reason}"`;
-      return `${ending.by === 'server' ? 'the server' : 'the carrier'} closed with ${ending.code}${reason} after ${seconds(call.durationMs)}`;
+      const close = `${ending.code}${ending.reason === '' ? '' : ` "${ending.reason}"`}`;
+      if (ending.by === 'server') return `the server closed with ${close} after ${seconds(call.durationMs)}`;
+      const who = call.asked === 'hang-up' ? 'the agent hung up' : call.asked === 'transfer' ? 'the agent transferred the call' : 'the caller hung up';
+      return `${who} after ${seconds(call.durationMs)} (closed with ${close})`;
     }
   }
 }

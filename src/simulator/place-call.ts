@@ -54,6 +54,8 @@ export interface PlaceCallOptions {
 /** A call that took place, or tried to. */
 export interface PlacedCall extends CallResult {
   readonly session: string;
+  /** What the server asked Cloudonix' API to do with the call before it ended; null where it asked nothing. */
+  readonly asked: 'hang-up' | 'transfer' | null;
 }
 
 /** The audio of every step that makes a sound, by the step's index. Rendered before the call: a person does not pause to synthesise. */
@@ -75,6 +77,7 @@ async function prepareClips(options: PlaceCallOptions): Promise<ReadonlyMap<numb
 export async function placeCall(options: PlaceCallOptions): Promise<PlacedCall> {
   const clips = await prepareClips(options);
   const session = options.session ?? randomUUID();
+  let asked: PlacedCall['asked'] = null;
   options.cloudonix?.addSession(options.domain, session, { status: 'answer' });
   const result = await runScriptedCall({
     carrier: {
@@ -99,14 +102,19 @@ export async function placeCall(options: PlaceCallOptions): Promise<PlacedCall> 
     onStream(stream) {
       if (options.signal?.aborted === true) stream.hangUp();
       options.signal?.addEventListener('abort', () => stream.hangUp(), { once: true });
-      const endOwnCall = (request: { readonly token: string }) => {
-        if (request.token === session) stream.hangUp();
+      const endOwnCall = (request: { readonly token: string }, reason: PlacedCall['asked']) => {
+        if (request.token !== session) return;
+        asked ??= reason;
+        stream.hangUp();
       };
       const { cloudonix } = options;
       if (cloudonix === null) return;
-      const ignore = [cloudonix.on('hangup', endOwnCall), cloudonix.on('application', endOwnCall)];
+      const ignore = [
+        cloudonix.on('hangup', (request) => endOwnCall(request, 'hang-up')),
+        cloudonix.on('application', (request) => endOwnCall(request, 'transfer')),
+      ];
       void stream.ended.then(() => ignore.forEach((unsubscribe) => unsubscribe()));
     },
   });
-  return { ...result, session };
+  return { ...result, session, asked };
 }

@@ -7,7 +7,7 @@ import { apiKeys, organizations, users } from './schema.js';
 import type { AccountStore, ApiKey, Principal } from './store.js';
 
 /** Calls a new organization may hold at once. */
-export const DEFAULT_CONCURRENT_CALLS = 100;
+const DEFAULT_CONCURRENT_CALLS = 100;
 /** Random bytes of a generated API key. */
 const API_KEY_BYTES = 32;
 const API_KEY_PREFIX = 'as_';

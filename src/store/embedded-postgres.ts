@@ -67,6 +67,8 @@ export async function startEmbeddedPostgres(options: {
   let state: Supervision = { kind: 'holding', keeper };
   watch(keeper);
 
+  const isEnding = () => ending.signal.aborted;
+
   function watch(current: pg.Client): void {
     current.once('end', () => {
       if (state.kind !== 'holding' || state.keeper !== current) return;
@@ -76,15 +78,15 @@ export async function startEmbeddedPostgres(options: {
   }
 
   async function recover(): Promise<void> {
-    while (!ending.signal.aborted) {
+    while (!isEnding()) {
       try {
         const next = await takeCharge(recovery);
-        if (ending.signal.aborted) return await next.end();
+        if (isEnding()) return await next.end();
         state = { kind: 'holding', keeper: next };
         watch(next);
         return log.info('The embedded database is back');
       } catch (error) {
-        if (ending.signal.aborted) return;
+        if (isEnding()) return;
         log.error('The embedded database does not come back', { code: toAgentStreamError(error).code, reason: String(error) });
         await sleep(clock, RECOVERY_DELAY_MS, ending.signal).catch(() => undefined);
       }

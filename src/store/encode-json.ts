@@ -18,5 +18,5 @@ const MAX_DEPTH = 64;
 
 /** JSON text that PostgreSQL takes whatever strings the value holds. `undefined` becomes null. Never throws on plain data. */
 export function encodeJson(value: unknown): string {
-  return JSON.stringify(storable(value, 0)) ?? 'null';
+  return JSON.stringify(storable(value, 0) ?? null);
 }

@@ -239,18 +239,11 @@ class SocketMediaStream implements MediaStream {
   }
 
   #onMessage(message: StreamMessage): void {
-    switch (this.#phase.type) {
-      case 'shaking-hands':
-        return this.#advance(message);
-      case 'ready':
-        if (isControl(message)) {
-          if (this.#phase.waiting.length < MAX_EARLY_MESSAGES) this.#phase.waiting.push(message);
-        } else this.#judge(message, this.#phase.wire.start);
-        return;
-      case 'streaming':
-        if (isControl(message)) this.#deliver(message, this.#phase.sink, this.#phase.jitter);
-        else this.#judge(message, this.#phase.wire.start);
-    }
+    const phase = this.#phase;
+    if (phase.type !== 'ready' && phase.type !== 'streaming') this.#advance(message);
+    else if (!isControl(message)) this.#judge(message, phase.wire.start);
+    else if (phase.type === 'streaming') this.#deliver(message, phase.sink, phase.jitter);
+    else if (phase.waiting.length < MAX_EARLY_MESSAGES) phase.waiting.push(message);
   }
 
   #advance(message: StreamMessage | { readonly type: 'media' }): void {

@@ -31,7 +31,6 @@ interface Span {
 
 /** The account of one item. Bytes are of its audio, without padding. */
 interface ItemAccount {
-  readonly itemId: string;
   queuedBytes: number;
   sentBytes: number;
   heardBytes: number;
@@ -44,51 +43,136 @@ interface PendingMark {
   readonly dueMs: number;
 }
 
+const NOWHERE: PlayoutPosition = { sentMs: 0, heardMs: 0, totalMs: 0, isEnded: true };
+
+function describe(item: ItemAccount): PlayoutPosition {
+  return {
+    sentMs: mulawDurationMs(item.sentBytes),
+    heardMs: mulawDurationMs(item.heardBytes),
+    totalMs: mulawDurationMs(item.queuedBytes),
+    isEnded: item.isEnded,
+  };
+}
+
+/** When an item's last sent frame has played, its padding too; -Infinity where nothing was sent. */
+function playedAtMs(item: ItemAccount): number {
+  const span = item.spans.at(-1);
+  return span === undefined ? -Infinity : span.startMs + Math.ceil((span.toByte - span.fromByte) / FRAME_BYTES) * FRAME_MS;
+}
+
 /**
  * Accounts for the audio of one call: queued, sent, heard. The play-out clock is the truth: a frame plays when the one before it has
  * played, or at once where nothing plays; mark echoes tell how far the carrier lags behind. Pure: time is an argument.
  */
-export interface PlayoutLedger {
-  begin(itemId: string): void;
-  append(itemId: string, bytes: number): void;
-  end(itemId: string): void;
+export class PlayoutLedger {
+  readonly #items = new Map<string, ItemAccount>();
+  readonly #settled = new Map<string, PlayoutPosition>();
+  #marks: readonly PendingMark[] = [];
+  #playEndMs = -Infinity;
+  #carrierDelayMs = 0;
+
+  /** When everything sent will have played, without the carrier's lag; -Infinity after a clear. */
+  get playEndMs(): number {
+    return this.#playEndMs;
+  }
+
+  begin(itemId: string): void {
+    this.#items.set(itemId, { queuedBytes: 0, sentBytes: 0, heardBytes: 0, isEnded: false, spans: [] });
+  }
+
+  append(itemId: string, bytes: number): void {
+    const item = this.#items.get(itemId);
+    if (item !== undefined) item.queuedBytes += bytes;
+  }
+
+  end(itemId: string): void {
+    const item = this.#items.get(itemId);
+    if (item !== undefined) item.isEnded = true;
+  }
+
   /** One frame with `bytes` of the item goes out. Returns when it will play. */
-  send(itemId: string, bytes: number, nowMs: number): number;
-  /** When everything sent will have played, without the carrier's lag. */
-  playEndMs(): number;
+  send(itemId: string, bytes: number, nowMs: number): number {
+    const playAtMs = Math.max(nowMs, this.#playEndMs);
+    this.#playEndMs = playAtMs + FRAME_MS;
+    const item = this.#items.get(itemId);
+    if (item === undefined) return playAtMs;
+    const span = item.spans.at(-1);
+    if (span !== undefined && Math.abs(span.startMs + mulawDurationMs(span.toByte - span.fromByte) - playAtMs) < TIME_TOLERANCE_MS) {
+      span.toByte += bytes;
+    } else {
+      this.#listen(item, nowMs);
+      item.spans.push({ fromByte: item.sentBytes, toByte: item.sentBytes + bytes, startMs: playAtMs });
+    }
+    item.sentBytes += bytes;
+    return playAtMs;
+  }
+
   /** A mark follows what was sent so far. */
-  addMark(name: string): void;
+  addMark(name: string): void {
+    this.#marks = [...this.#marks.slice(1 - MAX_PENDING_MARKS), { name, dueMs: this.#playEndMs }];
+  }
+
   /** An echo. False where the mark is unknown, already echoed, or of a cleared generation. */
-  echo(name: string, nowMs: number): boolean;
+  echo(name: string, nowMs: number): boolean {
+    const index = this.#marks.findIndex((mark) => mark.name === name);
+    const mark = this.#marks[index];
+    if (mark === undefined) return false;
+    this.#marks = this.#marks.slice(index + 1);
+    const lateMs = nowMs - mark.dueMs;
+    // An echo ahead of the audio is implausible: the carrier confirmed receipt, not play-out. The clock stands.
+    if (lateMs >= 0 && lateMs <= MAX_CARRIER_DELAY_MS) this.#carrierDelayMs += (lateMs - this.#carrierDelayMs) / 2;
+    return true;
+  }
+
   /**
-   * The carrier's buffer was emptied: what was not heard will not be. The items' read positions go back to the last frame heard,
-   * and marks still out are void.
+   * The carrier's buffer was emptied: what was not heard will not be. The items' read positions go back to the last frame heard, and
+   * marks still out are void.
    */
-  clear(nowMs: number): void;
-  /** Forgets an item, remembering its position. */
-  settle(itemId: string, nowMs: number): void;
+  clear(nowMs: number): void {
+    for (const item of this.#items.values()) {
+      this.#listen(item, nowMs);
+      item.sentBytes = item.heardBytes;
+      item.spans = [];
+    }
+    this.#marks = [];
+    this.#playEndMs = -Infinity;
+  }
+
+  /** Forgets an item, remembering its position a while. */
+  settle(itemId: string, nowMs: number): void {
+    const item = this.#items.get(itemId);
+    if (item === undefined) return;
+    this.#listen(item, nowMs);
+    this.#items.delete(itemId);
+    this.#settled.delete(itemId);
+    this.#settled.set(itemId, describe(item));
+    const oldest = this.#settled.keys().next();
+    if (this.#settled.size > MAX_SETTLED && oldest.done !== true) this.#settled.delete(oldest.value);
+  }
+
   /** Bytes of the item sent so far, which is also where its reading goes on. */
-  sentBytes(itemId: string): number;
+  sentBytes(itemId: string): number {
+    return this.#items.get(itemId)?.sentBytes ?? 0;
+  }
+
   /** True where all of an ended item has been heard. */
-  isHeard(itemId: string, nowMs: number): boolean;
-  /** When an item's last sent audio will have been heard; -Infinity where nothing was sent. */
-  heardAtMs(itemId: string): number;
-  position(itemId: string, nowMs: number): PlayoutPosition;
-}
+  isHeard(itemId: string, nowMs: number): boolean {
+    const item = this.#items.get(itemId);
+    if (item === undefined || !item.isEnded || item.sentBytes < item.queuedBytes) return false;
+    return nowMs - this.#carrierDelayMs >= playedAtMs(item) - TIME_TOLERANCE_MS;
+  }
 
-const NOWHERE: PlayoutPosition = { sentMs: 0, heardMs: 0, totalMs: 0, isEnded: true };
-
-/** Creates an empty ledger. */
-export function createPlayoutLedger(): PlayoutLedger {
-  const items = new Map<string, ItemAccount>();
-  const settled = new Map<string, PlayoutPosition>();
-  let marks: PendingMark[] = [];
-  let endMs = -Infinity;
-  let carrierDelayMs = 0;
+  /** Where an item is; zeros for one that is unknown. */
+  position(itemId: string, nowMs: number): PlayoutPosition {
+    const item = this.#items.get(itemId);
+    if (item === undefined) return this.#settled.get(itemId) ?? NOWHERE;
+    this.#listen(item, nowMs);
+    return describe(item);
+  }
 
   /** Moves an item's heard position up to now, by whole frames; it never goes back. */
-  function listen(item: ItemAccount, nowMs: number): void {
-    const heardToMs = nowMs - carrierDelayMs + TIME_TOLERANCE_MS;
+  #listen(item: ItemAccount, nowMs: number): void {
+    const heardToMs = nowMs - this.#carrierDelayMs + TIME_TOLERANCE_MS;
     for (const span of item.spans) {
       const playedBytes = Math.floor((heardToMs - span.startMs) / FRAME_MS) * FRAME_BYTES;
       item.heardBytes = Math.max(item.heardBytes, Math.min(span.toByte, span.fromByte + playedBytes));
@@ -96,100 +180,4 @@ export function createPlayoutLedger(): PlayoutLedger {
     }
     while (item.spans.length > 1 && (item.spans[0] as Span).toByte <= item.heardBytes) item.spans.shift();
   }
-
-  function describe(item: ItemAccount): PlayoutPosition {
-    return {
-      sentMs: mulawDurationMs(item.sentBytes),
-      heardMs: mulawDurationMs(item.heardBytes),
-      totalMs: mulawDurationMs(item.queuedBytes),
-      isEnded: item.isEnded,
-    };
-  }
-
-  function lastSpanEndMs(item: ItemAccount): number {
-    const span = item.spans.at(-1);
-    if (span === undefined) return -Infinity;
-    // The last frame plays in full, its padding too.
-    return span.startMs + Math.ceil((span.toByte - span.fromByte) / FRAME_BYTES) * FRAME_MS;
-  }
-
-  return {
-    begin(itemId) {
-      items.set(itemId, { itemId, queuedBytes: 0, sentBytes: 0, heardBytes: 0, isEnded: false, spans: [] });
-    },
-    append(itemId, bytes) {
-      const item = items.get(itemId);
-      if (item !== undefined) item.queuedBytes += bytes;
-    },
-    end(itemId) {
-      const item = items.get(itemId);
-      if (item !== undefined) item.isEnded = true;
-    },
-    send(itemId, bytes, nowMs) {
-      const playAtMs = Math.max(nowMs, endMs);
-      endMs = playAtMs + FRAME_MS;
-      const item = items.get(itemId);
-      if (item === undefined) return playAtMs;
-      const span = item.spans.at(-1);
-      const isContinued = span !== undefined && Math.abs(span.startMs + mulawDurationMs(span.toByte - span.fromByte) - playAtMs) < TIME_TOLERANCE_MS;
-      if (isContinued) {
-        span.toByte += bytes;
-      } else {
-        listen(item, nowMs);
-        item.spans.push({ fromByte: item.sentBytes, toByte: item.sentBytes + bytes, startMs: playAtMs });
-      }
-      item.sentBytes += bytes;
-      return playAtMs;
-    },
-    playEndMs: () => endMs,
-    addMark(name) {
-      if (marks.length >= MAX_PENDING_MARKS) marks.shift();
-      marks.push({ name, dueMs: endMs });
-    },
-    echo(name, nowMs) {
-      const index = marks.findIndex((mark) => mark.name === name);
-      const mark = marks[index];
-      if (mark === undefined) return false;
-      marks = marks.slice(index + 1);
-      const lateMs = nowMs - mark.dueMs;
-      // An echo ahead of the audio is implausible: the carrier confirmed receipt, not play-out. The clock stands.
-      if (lateMs >= 0 && lateMs <= MAX_CARRIER_DELAY_MS) carrierDelayMs += (lateMs - carrierDelayMs) / 2;
-      return true;
-    },
-    clear(nowMs) {
-      for (const item of items.values()) {
-        listen(item, nowMs);
-        item.sentBytes = item.heardBytes;
-        item.spans = [];
-      }
-      marks = [];
-      endMs = -Infinity;
-    },
-    settle(itemId, nowMs) {
-      const item = items.get(itemId);
-      if (item === undefined) return;
-      listen(item, nowMs);
-      items.delete(itemId);
-      settled.delete(itemId);
-      settled.set(itemId, describe(item));
-      const oldest = settled.keys().next();
-      if (settled.size > MAX_SETTLED && oldest.done !== true) settled.delete(oldest.value);
-    },
-    sentBytes: (itemId) => items.get(itemId)?.sentBytes ?? 0,
-    isHeard(itemId, nowMs) {
-      const item = items.get(itemId);
-      if (item === undefined || !item.isEnded || item.sentBytes < item.queuedBytes) return false;
-      return nowMs - carrierDelayMs >= lastSpanEndMs(item) - TIME_TOLERANCE_MS;
-    },
-    heardAtMs(itemId) {
-      const item = items.get(itemId);
-      return item === undefined ? -Infinity : lastSpanEndMs(item) + carrierDelayMs;
-    },
-    position(itemId, nowMs) {
-      const item = items.get(itemId);
-      if (item === undefined) return settled.get(itemId) ?? NOWHERE;
-      listen(item, nowMs);
-      return describe(item);
-    },
-  };
 }

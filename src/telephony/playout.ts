@@ -2,8 +2,8 @@ import { FRAME_BYTES, FRAME_MS, MULAW_SILENCE, mulawDurationMs } from '../audio/
 import type { Metronome, MetronomeHandle } from '../audio/pacer.js';
 import type { Clock } from '../base/clock.js';
 import type { DialectCapabilities } from './dialect.js';
-import { MAX_CARRIER_DELAY_MS, createPlayoutLedger, type PlayoutPosition } from './playout-ledger.js';
-import { MAX_QUEUED_BYTES, appendAudio, createQueuedItem, readFrame, type QueuedItem } from './playout-queue.js';
+import { MAX_CARRIER_DELAY_MS, PlayoutLedger, type PlayoutPosition } from './playout-ledger.js';
+import { PlayoutQueue, readFrame, type QueuedItem } from './playout-queue.js';
 
 /** Audio kept at the carrier beyond real time, by default: bridges a stall of that length. */
 const DEFAULT_LEAD_MS = 100;
@@ -13,9 +13,6 @@ const MAX_LEAD_MS = 200;
 
 /** A mark goes out with every item's end and about once a second. */
 const FRAMES_PER_MARK = 50;
-
-/** An item's store up to this size is used again for the next: 32 s. */
-const MAX_SPARE_BYTES = 256_000;
 
 /** What a playout tells its call. Callbacks are synchronous and must not throw; they may call the playout. */
 export interface PlayoutListener {
@@ -79,181 +76,200 @@ export interface PlayoutOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** Feeding, waiting for a decision, or done. */
+/** Feeding, waiting for a decision, or over. */
 type Mode = 'playing' | 'held' | 'closed';
 
 /** Creates the playout of one call, silent until the first item has a frame. */
 export function createPlayout(options: PlayoutOptions): Playout {
-  const { clock, listener, capabilities } = options;
-  const leadMs = Math.max(FRAME_MS, Math.min(options.leadMs ?? DEFAULT_LEAD_MS, MAX_LEAD_MS, capabilities.maxLeadMs));
-  const ledger = createPlayoutLedger();
-  const frame = Buffer.alloc(FRAME_BYTES, MULAW_SILENCE);
-  let items: QueuedItem[] = [];
-  let mode: Mode = 'playing';
-  let pace: MetronomeHandle | null = null;
-  let spareStore: Buffer | null = null;
-  let markCount = 0;
-  let framesSinceMark = 0;
-  /** The item that had no frame ready in time, while its feeding was not interrupted. */
-  let starving: QueuedItem | null = null;
+  return new CallPlayout(options);
+}
 
-  const participant = {
-    onDue: (nowMs: number) => work(nowMs),
-    onFault(error: unknown) {
-      close();
-      options.onFault(error);
+/** Names and places the marks of one call: one with every item's end, and about one a second. */
+function createMarker(ledger: PlayoutLedger, { capabilities, sendMark }: PlayoutOptions): { mark(): void; countFrame(isLast: boolean): void } {
+  let marks = 0;
+  let framesSinceMark = 0;
+  function mark(): void {
+    framesSinceMark = 0;
+    if (capabilities.marks === 'none') return;
+    marks += 1;
+    const name = `m${marks}`;
+    ledger.addMark(name);
+    sendMark(name);
+  }
+  return {
+    mark,
+    countFrame(isLast) {
+      framesSinceMark += 1;
+      if (isLast || framesSinceMark >= FRAMES_PER_MARK) mark();
     },
   };
+}
 
-  /** Feeds, reports what was heard, and keeps the metronome for as long as anything is unheard. */
-  function work(nowMs: number): void {
-    if (mode === 'playing') feed(nowMs);
-    reportHeard(nowMs);
-    if (mode === 'closed') return;
-    if (items.length === 0) rest();
-    else pace ??= options.metronome.add(participant, nowMs + FRAME_MS);
+class CallPlayout implements Playout {
+  readonly #options: PlayoutOptions;
+  readonly #leadMs: number;
+  readonly #ledger = new PlayoutLedger();
+  readonly #queue = new PlayoutQueue();
+  readonly #marker: ReturnType<typeof createMarker>;
+  readonly #frame = Buffer.alloc(FRAME_BYTES, MULAW_SILENCE);
+  #mode: Mode = 'playing';
+  #pace: MetronomeHandle | null = null;
+  /** The item that had no frame ready in time, while its feeding was not interrupted. */
+  #starving: QueuedItem | null = null;
+
+  constructor(options: PlayoutOptions) {
+    this.#options = options;
+    this.#leadMs = Math.max(FRAME_MS, Math.min(options.leadMs ?? DEFAULT_LEAD_MS, MAX_LEAD_MS, options.capabilities.maxLeadMs));
+    this.#marker = createMarker(this.#ledger, options);
   }
 
-  function rest(): void {
-    pace?.cancel();
-    pace = null;
+  begin(itemId: string): void {
+    if (this.#mode === 'closed' || this.#queue.find(itemId) !== undefined) return;
+    this.#ledger.begin(itemId);
+    this.#queue.add(itemId);
+  }
+
+  append(itemId: string, audio: Uint8Array): void {
+    const item = this.#queue.find(itemId);
+    if (item === undefined || item.isEnded || audio.length === 0) return;
+    const taken = this.#queue.append(item, audio, (id) => this.#ledger.sentBytes(id));
+    this.#ledger.append(itemId, taken);
+    if (taken < audio.length) this.#options.listener.onQueueOverflow(itemId, mulawDurationMs(audio.length - taken));
+    this.#work(this.#nowMs());
+  }
+
+  end(itemId: string): void {
+    const item = this.#queue.find(itemId);
+    if (item === undefined || item.isEnded) return;
+    item.isEnded = true;
+    this.#ledger.end(itemId);
+    if (this.#mode === 'playing' && item.length > 0 && this.#ledger.sentBytes(itemId) === item.length) this.#marker.mark();
+    this.#work(this.#nowMs());
+  }
+
+  hold(): void {
+    if (this.#mode === 'playing') this.#mode = 'held';
+    this.#starving = null;
+  }
+
+  interrupt(): void {
+    if (this.#mode === 'closed') return;
+    this.#mode = 'held';
+    this.#clearCarrier(this.#nowMs());
+  }
+
+  resume(): void {
+    if (this.#mode !== 'held') return;
+    this.#mode = 'playing';
+    this.#work(this.#nowMs());
+  }
+
+  discard(): DiscardedItem[] {
+    if (this.#mode === 'closed') return [];
+    const nowMs = this.#nowMs();
+    this.#clearCarrier(nowMs);
+    const discarded = this.#queue.clear().map(({ itemId }) => {
+      this.#ledger.settle(itemId, nowMs);
+      return { itemId, heardMs: this.#ledger.position(itemId, nowMs).heardMs };
+    });
+    this.#rest();
+    this.#mode = 'playing';
+    return discarded;
+  }
+
+  position(itemId: string): PlayoutPosition {
+    return this.#ledger.position(itemId, this.#nowMs());
+  }
+
+  onMark(name: string): void {
+    const nowMs = this.#nowMs();
+    if (this.#ledger.echo(name, nowMs)) this.#work(nowMs);
+  }
+
+  close(): void {
+    this.#mode = 'closed';
+    this.#rest();
+    this.#queue.clear();
+  }
+
+  /** The metronome's call. */
+  onDue(nowMs: number): void {
+    this.#work(nowMs);
+  }
+
+  /** The metronome's call after a fault. */
+  onFault(error: unknown): void {
+    this.close();
+    this.#options.onFault(error);
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.nowMs();
+  }
+
+  /** Feeds, reports what was heard, and keeps the metronome for as long as anything is unheard. */
+  #work(nowMs: number): void {
+    this.#feed(nowMs);
+    this.#reportHeard(nowMs);
+    if (this.#queue.items.length === 0) this.#rest();
+    else this.#pace ??= this.#options.metronome.add(this, nowMs + FRAME_MS);
+  }
+
+  #rest(): void {
+    this.#pace?.cancel();
+    this.#pace = null;
+    this.#starving = null;
+  }
+
+  #feed(nowMs: number): void {
+    while (this.#mode === 'playing' && this.#ledger.playEndMs + FRAME_MS <= nowMs + this.#leadMs) {
+      const item = this.#nextToSend();
+      if (item === undefined || !this.#sendFrame(item, nowMs)) return;
+    }
   }
 
   /** The first item that is not sent to its end. */
-  function nextToSend(): QueuedItem | undefined {
-    for (const item of items) if (!item.isEnded || ledger.sentBytes(item.itemId) < item.length) return item;
+  #nextToSend(): QueuedItem | undefined {
+    for (const item of this.#queue.items) if (!item.isEnded || this.#ledger.sentBytes(item.itemId) < item.length) return item;
     return undefined;
   }
 
-  function feed(nowMs: number): void {
-    for (let item = nextToSend(); item !== undefined && mode === 'playing'; item = nextToSend()) {
-      if (ledger.playEndMs() + FRAME_MS > nowMs + leadMs) return;
-      if (!sendFrame(item, nowMs)) return;
-    }
-  }
-
-  function sendFrame(item: QueuedItem, nowMs: number): boolean {
-    const offset = ledger.sentBytes(item.itemId);
-    const bytes = readFrame(item, offset, frame);
+  #sendFrame(item: QueuedItem, nowMs: number): boolean {
+    const { listener, send } = this.#options;
+    const offset = this.#ledger.sentBytes(item.itemId);
+    const bytes = readFrame(item, offset, this.#frame);
     if (bytes === 0) {
-      starving = offset > 0 ? item : null;
+      this.#starving = offset > 0 ? item : null;
       return false;
     }
-    const gapMs = starving === item ? nowMs - ledger.playEndMs() : 0;
-    starving = null;
-    const playAtMs = ledger.send(item.itemId, bytes, nowMs);
-    options.send(frame);
-    framesSinceMark += 1;
-    if (framesSinceMark >= FRAMES_PER_MARK || (item.isEnded && offset + bytes === item.length)) sendMark();
-    listener.onFrameSent(frame, playAtMs);
+    const gapMs = this.#starving === item ? nowMs - this.#ledger.playEndMs : 0;
+    this.#starving = null;
+    const playAtMs = this.#ledger.send(item.itemId, bytes, nowMs);
+    send(this.#frame);
+    this.#marker.countFrame(item.isEnded && offset + bytes === item.length);
+    listener.onFrameSent(this.#frame, playAtMs);
     if (offset === 0) listener.onItemStarted(item.itemId, nowMs);
     if (gapMs > 0) listener.onUnderrun(item.itemId, gapMs);
     return true;
   }
 
-  function sendMark(): void {
-    framesSinceMark = 0;
-    if (capabilities.marks === 'none') return;
-    markCount += 1;
-    const name = `m${markCount}`;
-    ledger.addMark(name);
-    options.sendMark(name);
-  }
-
-  function reportHeard(nowMs: number): void {
-    for (let item = items[0]; item !== undefined && ledger.isHeard(item.itemId, nowMs); item = items[0]) {
-      items.shift();
-      ledger.settle(item.itemId, nowMs);
-      spareStore = item.audio.length <= MAX_SPARE_BYTES ? item.audio : null;
-      listener.onItemHeard(item.itemId, nowMs);
+  #reportHeard(nowMs: number): void {
+    for (;;) {
+      const item = this.#queue.items[0];
+      if (item === undefined || !this.#ledger.isHeard(item.itemId, nowMs)) return;
+      this.#queue.shift();
+      this.#ledger.settle(item.itemId, nowMs);
+      this.#options.listener.onItemHeard(item.itemId, nowMs);
     }
   }
 
-  function find(itemId: string): QueuedItem | undefined {
-    return mode === 'closed' ? undefined : items.find((item) => item.itemId === itemId);
+  /** Empties the carrier's buffer where that can be done and there may be anything in it. */
+  #clearCarrier(nowMs: number): void {
+    this.#starving = null;
+    const { capabilities, sendClear, listener } = this.#options;
+    if (!capabilities.clear || this.#ledger.playEndMs <= nowMs - MAX_CARRIER_DELAY_MS) return;
+    sendClear();
+    this.#ledger.clear(nowMs);
+    listener.onCleared(nowMs);
   }
-
-  function roomFor(audio: Uint8Array): number {
-    const waiting = items.reduce((sum, item) => sum + item.length - ledger.sentBytes(item.itemId), 0);
-    return Math.max(0, Math.min(audio.length, MAX_QUEUED_BYTES - waiting));
-  }
-
-  function hasUnplayed(nowMs: number): boolean {
-    return ledger.playEndMs() > nowMs - MAX_CARRIER_DELAY_MS;
-  }
-
-  /** Empties the carrier's buffer where there may be anything in it. */
-  function clear(nowMs: number): void {
-    starving = null;
-    if (hasUnplayed(nowMs)) {
-      options.sendClear();
-      ledger.clear(nowMs);
-      listener.onCleared(nowMs);
-    }
-  }
-
-  function close(): void {
-    mode = 'closed';
-    rest();
-    items = [];
-    spareStore = null;
-  }
-
-  return {
-    begin(itemId) {
-      if (mode === 'closed' || find(itemId) !== undefined) return;
-      ledger.begin(itemId);
-      items.push(createQueuedItem(itemId, spareStore));
-      spareStore = null;
-    },
-    append(itemId, audio) {
-      const item = find(itemId);
-      if (item === undefined || item.isEnded || audio.length === 0) return;
-      const room = roomFor(audio);
-      appendAudio(item, room === audio.length ? audio : audio.subarray(0, room));
-      ledger.append(itemId, room);
-      if (room < audio.length) listener.onQueueOverflow(itemId, mulawDurationMs(audio.length - room));
-      work(clock.nowMs());
-    },
-    end(itemId) {
-      const item = find(itemId);
-      if (item === undefined || item.isEnded) return;
-      item.isEnded = true;
-      ledger.end(itemId);
-      if (mode === 'playing' && item.length > 0 && ledger.sentBytes(itemId) === item.length) sendMark();
-      work(clock.nowMs());
-    },
-    hold() {
-      if (mode === 'playing') mode = 'held';
-      starving = null;
-    },
-    interrupt() {
-      if (mode === 'closed') return;
-      mode = 'held';
-      if (capabilities.clear) clear(clock.nowMs());
-    },
-    resume() {
-      if (mode !== 'held') return;
-      mode = 'playing';
-      work(clock.nowMs());
-    },
-    discard() {
-      if (mode === 'closed') return [];
-      const nowMs = clock.nowMs();
-      if (capabilities.clear) clear(nowMs);
-      const discarded = items.map((item) => ({ itemId: item.itemId, heardMs: ledger.position(item.itemId, nowMs).heardMs }));
-      for (const item of items) ledger.settle(item.itemId, nowMs);
-      items = [];
-      rest();
-      mode = 'playing';
-      return discarded;
-    },
-    position: (itemId) => ledger.position(itemId, clock.nowMs()),
-    onMark(name) {
-      if (mode === 'closed') return;
-      const nowMs = clock.nowMs();
-      if (ledger.echo(name, nowMs)) work(nowMs);
-    },
-    close,
-  };
 }

@@ -124,8 +124,8 @@ async function call(options: CallOptions, context: CliContext): Promise<void> {
     });
     if (options.record !== undefined) await writeRecording(options.record, placed);
     if (options.json === true) output.json(jsonOf(placed));
-    else output.line(`\n${describeEnding(placed)}`);
     judge(placed, options, context);
+    if (options.json !== true) output.line(`\n${describeEnding(placed)}`);
   } finally {
     await cloudonix?.close();
   }
@@ -197,6 +197,7 @@ function jsonOf(placed: PlacedCall): unknown {
   return {
     session: placed.session,
     ending: placed.ending,
+    asked: placed.asked,
     duration_ms: placed.durationMs,
     turns: placed.turns.map((turn) => ({
       who: turn.who,

@@ -49,7 +49,7 @@ const SECOND_SYNC_BACK = BLOCKS_PER_SYMBOL;
 /** Past symbol energies kept; a power of two above FIRST_SYNC_BACK. */
 const HISTORY = 16;
 /** Share of the band's energy that a sync tone must hold. Noise of one symbol reaches it in one case of 10^5. */
-const SYNC_DOMINANCE = 0.45;
+const SYNC_DOMINANCE = 0.3;
 /** Squared correlation of a tone of amplitude 40 (−58 dBFS) over one symbol: below it nothing is looked for. */
 const MIN_SYMBOL_ENERGY = (40 * (SYMBOL_SAMPLES / 2)) ** 2;
 /** Energy of a block's second difference below which the band is empty, for tones of the least amplitude. */
@@ -138,6 +138,8 @@ function createSyncFinder(): SyncFinder {
   const toneB = new Float64Array(HISTORY);
   let index = 0;
   let best = 0;
+  /** Blocks. */
+  let sincePeak = 0;
 
   const record = (a: number, b: number) => {
     toneA[index & (HISTORY - 1)] = a;
@@ -151,15 +153,23 @@ function createSyncFinder(): SyncFinder {
       const floor = Math.max(MIN_SYMBOL_ENERGY, total * SYNC_DOMINANCE);
       const a = energies[SYNC_TONE_A] as number;
       const b = energies[SYNC_TONE_B] as number;
-      record(a > floor ? a : 0, b > floor ? b : 0);
+      // Beside the window's place a neighbour leaks in: energy times purity has a sharp peak where the symbols are.
+      record(a > floor ? a / total : 0, b > floor ? b / total : 0);
       const score = Math.min(at(toneA, 0), at(toneB, SECOND_SYNC_BACK), at(toneA, FIRST_SYNC_BACK));
-      const hasPeaked = best > 0 && score <= best;
-      best = hasPeaked ? 0 : score;
-      return hasPeaked;
+      // For the length of a symbol, the slope behind a peak holds no other peak, unless a higher one.
+      if (sincePeak > BLOCKS_PER_SYMBOL) best = 0;
+      if (score > best) {
+        best = score;
+        sincePeak = 0;
+      } else {
+        sincePeak += 1;
+      }
+      return best > 0 && sincePeak === 1;
     },
     addQuiet() {
       record(0, 0);
       best = 0;
+      sincePeak = 0;
     },
   };
 }

@@ -33,7 +33,7 @@ export const TONES = DATA_TONES + 2;
 export const SPEECH_EDGE_HZ = 2450;
 
 /** Amplitude of a tone, of 32768: −36 dBFS, 16 dB below the voice's speech. */
-export const TONE_AMPLITUDE = 500;
+export const TONE_AMPLITUDE = 650;
 
 /** Symbols before a packet's header. */
 export const PREAMBLE: readonly number[] = [SYNC_TONE_A, SYNC_TONE_B, SYNC_TONE_A];

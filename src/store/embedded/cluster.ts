@@ -6,8 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { AgentStreamError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
-import { identity, locateBinaries, type PlatformBinaries } from './platform-binaries.js';
-import { serverEnvironment } from './postmaster.js';
+import { identity, locateBinaries, programEnvironment, type PlatformBinaries } from './platform-binaries.js';
 import { findBarrier, findServiceAccount, type ServiceAccount } from './service-account.js';
 
 /** A database on disk and what it takes to run it. */
@@ -82,7 +81,7 @@ async function initialise(directory: string, binaries: PlatformBinaries, account
     await run(binaries.initdb, ['-D', staging, '-U', DATABASE_USER, '--auth=trust', ...locale], {
       ...identity(account),
       cwd: '/',
-      env: serverEnvironment,
+      env: programEnvironment,
       timeout: INITDB_TIMEOUT_MS,
     });
     await rename(staging, directory);

@@ -118,6 +118,9 @@ async function readVersion(postgres: string, account: ServiceAccount | null): Pr
   }
 }
 
+/** Environment of PostgreSQL's programs: nothing of ours, such as keys, is handed on. */
+export const programEnvironment: NodeJS.ProcessEnv = { LC_ALL: 'C', TZ: 'UTC', PATH: process.env.PATH };
+
 /** Options of a child process that run it as `account`. */
 export function identity(account: ServiceAccount | null): { uid?: number; gid?: number } {
   return account === null ? {} : { uid: account.uid, gid: account.gid };

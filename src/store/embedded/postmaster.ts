@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { sleep, type Clock } from '../../base/clock.js';
 import type { Cluster } from './cluster.js';
-import { identity } from './platform-binaries.js';
+import { identity, programEnvironment } from './platform-binaries.js';
 
 /** A running database server: the process that owns a data directory. */
 export interface Postmaster {
@@ -79,7 +79,7 @@ export async function launchPostmaster(cluster: Cluster): Promise<Launch> {
     const child = spawn(cluster.binaries.postgres, ['-D', cluster.directory, ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`])], {
       ...identity(cluster.account),
       cwd: '/',
-      env: serverEnvironment,
+      env: programEnvironment,
       stdio: ['ignore', log.fd, log.fd],
       detached: true,
     });
@@ -98,9 +98,6 @@ export async function launchPostmaster(cluster: Cluster): Promise<Launch> {
     await log.close();
   }
 }
-
-/** Environment of the server's programs: nothing of ours, such as keys, is handed on. */
-export const serverEnvironment: NodeJS.ProcessEnv = { LC_ALL: 'C', TZ: 'UTC', PATH: process.env.PATH };
 
 /** A socket that only its user may open, no network; a week of logs without statements, parameters or row values. */
 function serverSettings(cluster: Cluster): Record<string, string> {

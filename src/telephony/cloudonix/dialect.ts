@@ -68,16 +68,18 @@ function createReader(sink: StreamReaderSink): StreamReader {
   /** Which count orders the media: a stream that numbers its chunks is ordered by them throughout. */
   let orderedBy: 'undecided' | 'chunk' | 'sequence-number' = 'undecided';
 
-  function deliver(text: string, start: number, end: number, chunk: number, sequenceNumber: number, timestampMs: number): void {
-    const expected = decodedLength(text, start, end);
-    const written = expected === -1 ? 0 : scratch.write(start === 0 ? text : text.slice(start, end), 0, 'base64');
+  /** Delivers the audio that `parts` locates in `text`. */
+  function deliver(text: string): void {
+    const { payloadStart, payloadEnd } = parts;
+    const expected = decodedLength(text, payloadStart, payloadEnd);
+    const written = expected === -1 ? 0 : scratch.write(text.slice(payloadStart, payloadEnd), 0, 'base64');
     if (written !== expected) {
       sink.onMessage(malformed('media payload is not base64 audio'));
       return;
     }
-    if (orderedBy === 'undecided') orderedBy = Number.isNaN(chunk) ? 'sequence-number' : 'chunk';
+    if (orderedBy === 'undecided') orderedBy = Number.isNaN(parts.chunk) ? 'sequence-number' : 'chunk';
     if (view.length !== written) view = scratch.subarray(0, written);
-    sink.onMedia(view, orderedBy === 'chunk' ? chunk : sequenceNumber, timestampMs);
+    sink.onMedia(view, orderedBy === 'chunk' ? parts.chunk : parts.sequenceNumber, parts.timestampMs);
   }
 
   function readParsedMedia(message: Record<string, unknown>): void {
@@ -88,7 +90,12 @@ function createReader(sink: StreamReaderSink): StreamReader {
     }
     if (!isCallerTrackName(media['track'])) return;
     const payload = media['payload'];
-    deliver(payload, 0, payload.length, readCount(media['chunk']), readCount(message['sequenceNumber']), readCount(media['timestamp']));
+    parts.payloadStart = 0;
+    parts.payloadEnd = payload.length;
+    parts.chunk = readCount(media['chunk']);
+    parts.timestampMs = readCount(media['timestamp']);
+    parts.sequenceNumber = readCount(message['sequenceNumber']);
+    deliver(payload);
   }
 
   function readParsed(text: string): void {
@@ -109,9 +116,7 @@ function createReader(sink: StreamReaderSink): StreamReader {
       }
       const text = message.toString('latin1');
       if (!locateMedia(text, parts)) readParsed(message.toString('utf8'));
-      else if (parts.isCallerTrack) {
-        deliver(text, parts.payloadStart, parts.payloadEnd, parts.chunk, parts.sequenceNumber, parts.timestampMs);
-      }
+      else if (parts.isCallerTrack) deliver(text);
     },
   };
 }

@@ -3,6 +3,16 @@ const MEDIA_OPENING = '{"event":"media",';
 const MEDIA_KEY = '"media":{';
 const PAYLOAD_KEY = '"payload":"';
 
+/** A key as it is written compactly, and as much of it as shows that it is there in some other way. */
+interface Key {
+  readonly compact: string;
+  readonly bare: string;
+}
+
+const chunkKey: Key = { compact: '"chunk":', bare: '"chunk"' };
+const timestampKey: Key = { compact: '"timestamp":', bare: '"timestamp"' };
+const sequenceKey: Key = { compact: '"sequenceNumber":', bare: '"sequenceNumber"' };
+
 /** Digits of a sequence number or timestamp at most: stays exact in a double. */
 const MAX_DIGITS = 15;
 
@@ -53,15 +63,15 @@ function locateBody(text: string, bodyStart: number, bodyEnd: number, parts: Med
     if (text.charCodeAt(track) !== 0x22) return false;
     parts.isCallerTrack = text.startsWith('"inbound"', track) || text.startsWith('"inbound_track"', track);
   } else if (hasLooseKey(text, '"track"', bodyStart, bodyEnd)) return false;
-  parts.chunk = readNumberAt(text, '"chunk":', '"chunk"', bodyStart, bodyEnd);
-  parts.timestampMs = readNumberAt(text, '"timestamp":', '"timestamp"', bodyStart, bodyEnd);
+  parts.chunk = readNumberAt(text, chunkKey, bodyStart, bodyEnd);
+  parts.timestampMs = readNumberAt(text, timestampKey, bodyStart, bodyEnd);
   return parts.chunk !== Infinity && parts.timestampMs !== Infinity;
 }
 
 function locateSequence(text: string, bodyStart: number, bodyEnd: number, parts: MediaParts): boolean {
-  parts.sequenceNumber = readNumberAt(text, '"sequenceNumber":', '"sequenceNumber"', 0, bodyStart);
+  parts.sequenceNumber = readNumberAt(text, sequenceKey, 0, bodyStart);
   if (Number.isNaN(parts.sequenceNumber)) {
-    parts.sequenceNumber = readNumberAt(text, '"sequenceNumber":', '"sequenceNumber"', bodyEnd, text.length);
+    parts.sequenceNumber = readNumberAt(text, sequenceKey, bodyEnd, text.length);
   }
   return parts.sequenceNumber !== Infinity;
 }
@@ -77,9 +87,9 @@ function hasLooseKey(text: string, key: string, from: number, to: number): boole
 }
 
 /** The number after a key, quoted or not; NaN where the key is absent; Infinity where the value is not a plain integer. */
-function readNumberAt(text: string, key: string, looseKey: string, from: number, to: number): number {
-  const at = findKey(text, key, from, to);
-  if (at === -1) return hasLooseKey(text, looseKey, from, to) ? Infinity : NaN;
+function readNumberAt(text: string, key: Key, from: number, to: number): number {
+  const at = findKey(text, key.compact, from, to);
+  if (at === -1) return hasLooseKey(text, key.bare, from, to) ? Infinity : NaN;
   const isQuoted = text.charCodeAt(at) === 0x22;
   const start = isQuoted ? at + 1 : at;
   let value = 0;

@@ -1,0 +1,81 @@
+import { and, desc, eq, getTableColumns, isNull, or, sql, type SQL } from 'drizzle-orm';
+import { isUuid } from '../base/ids.js';
+import { notifyWithin, type Database, type Queryable } from './database.js';
+import { agents, agentVersions } from './schema.js';
+import type { Agent, CallableAgent, VersionStatus } from './store.js';
+
+const versionNumber = (status: VersionStatus): SQL<number | null> =>
+  sql<number | null>`(SELECT v.number FROM agent_versions v WHERE v.agent_uuid = ${agents.uuid} AND v.status = ${status})`;
+
+/** An agent as the domain sees it. */
+export const agentColumns = {
+  uuid: agents.uuid,
+  organizationId: agents.organizationId,
+  ownerUserId: agents.ownerUserId,
+  name: agents.name,
+  isArchived: sql<boolean>`${agents.archivedAt} IS NOT NULL`,
+  hasStreamToken: sql<boolean>`${agents.streamTokenHash} IS NOT NULL`,
+  publishedVersion: versionNumber('published'),
+  draftVersion: versionNumber('draft'),
+  createdAt: agents.createdAt,
+  updatedAt: agents.updatedAt,
+};
+
+/** Reads one agent. */
+export async function readAgent(connection: Queryable, uuid: string): Promise<Agent | null> {
+  const [agent] = await connection.select(agentColumns).from(agents).where(eq(agents.uuid, uuid));
+  return agent ?? null;
+}
+
+/** A row that this transaction wrote or locked. Throws where it is missing, which is a fault. */
+export function existing<T>(row: T | null | undefined): T {
+  if (row === null || row === undefined) throw new Error('A row of this transaction is missing');
+  return row;
+}
+
+/** Tells the nodes to forget what they cached of the agent, when the transaction commits. */
+export async function announceAgent(transaction: Queryable, uuid: string): Promise<void> {
+  const agent = existing(await readAgent(transaction, uuid));
+  await notifyWithin(transaction, 'agent_changed', { uuid, isActive: !agent.isArchived });
+}
+
+/** Changes one agent of the organization under its row lock, and announces it. Null where there is none, or `work` finds nothing to do. */
+export async function changeAgent<T>(
+  { orm }: Database,
+  agent: { organizationId: string; uuid: string },
+  work: (transaction: Queryable) => Promise<T | null>,
+): Promise<T | null> {
+  const { organizationId, uuid } = agent;
+  if (!isUuid(organizationId) || !isUuid(uuid)) return null;
+  return orm.transaction(async (transaction) => {
+    const [locked] = await transaction
+      .update(agents)
+      .set({ updatedAt: sql`now()` })
+      .where(and(eq(agents.organizationId, organizationId), eq(agents.uuid, uuid)))
+      .returning({ uuid: agents.uuid });
+    const result = locked === undefined ? null : await work(transaction);
+    if (result !== null) await announceAgent(transaction, uuid);
+    return result;
+  });
+}
+
+/** What a call needs of an agent, by one query: the caller is waiting. */
+export async function findCallableAgent(connection: Queryable, uuid: string): Promise<CallableAgent | null> {
+  const isCallable = or(eq(agentVersions.status, 'published'), eq(agentVersions.status, 'draft'));
+  const [row] = await connection
+    .select({
+      agent: agentColumns,
+      version: getTableColumns(agentVersions),
+      tokenHash: agents.streamTokenHash,
+      formerTokenHash: sql<Buffer | null>`CASE WHEN ${agents.formerStreamTokenExpiresAt} > now() THEN ${agents.formerStreamTokenHash} END`,
+    })
+    .from(agents)
+    .innerJoin(agentVersions, and(eq(agentVersions.agentUuid, agents.uuid), isCallable))
+    .where(and(eq(agents.uuid, uuid), isNull(agents.archivedAt)))
+    // 'published' sorts after 'draft'.
+    .orderBy(desc(agentVersions.status))
+    .limit(1);
+  if (row === undefined) return null;
+  const streamTokenHashes = [row.tokenHash, row.formerTokenHash].filter((hash) => hash !== null);
+  return { agent: row.agent, version: row.version, streamTokenHashes };
+}

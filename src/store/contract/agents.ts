@@ -1,0 +1,74 @@
+import type { Page, PageRequest } from './paging.js';
+
+/** An agent, without its content. `uuid` is a capability: who knows it can call the agent. */
+export interface Agent {
+  readonly uuid: string;
+  readonly organizationId: string;
+  /** Whose quota the agent's calls use. */
+  readonly ownerUserId: string;
+  readonly name: string;
+  readonly isArchived: boolean;
+  readonly hasStreamToken: boolean;
+  readonly publishedVersion: number | null;
+  readonly draftVersion: number | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** At most one version of an agent is the draft and one is published; the others are archived. */
+export type VersionStatus = 'draft' | 'published' | 'archived';
+
+/** A version of an agent. Published and archived ones never change. */
+export interface AgentVersion {
+  readonly agentUuid: string;
+  readonly number: number;
+  readonly status: VersionStatus;
+  /** The agent document (workflow/schema.ts). */
+  readonly workflow: unknown;
+  /** Settings per version (workflow/settings.ts). */
+  readonly settings: unknown;
+  /** Default variables for templates. */
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly createdAt: Date;
+  readonly publishedAt: Date | null;
+}
+
+/** What a version holds. */
+export interface AgentContent {
+  readonly workflow: unknown;
+  readonly settings: unknown;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+/** What the stream endpoint needs of an agent: one query, cached by the endpoint. */
+export interface CallableAgent {
+  readonly agent: Agent;
+  /** The published version, or the draft where none is published. */
+  readonly version: AgentVersion;
+  /** SHA-256 of each accepted stream token; empty where none is required. The former one stays during the overlap window. */
+  readonly streamTokenHashes: readonly Buffer[];
+}
+
+/** Agents and their versions. Every change is announced as `agent_changed`. */
+export interface AgentStore {
+  /** The content becomes published version 1. */
+  create(input: { organizationId: string; ownerUserId: string; name: string } & AgentContent): Promise<Agent>;
+  list(organizationId: string, request: PageRequest & { includeArchived?: boolean | undefined }): Promise<Page<Agent>>;
+  get(organizationId: string, uuid: string): Promise<Agent | null>;
+  /** Not scoped: the UUID is the capability. Null for unknown and archived agents alike. */
+  findCallable(uuid: string): Promise<CallableAgent | null>;
+  /** UUIDs of all active agents, to refuse floods of unknown ones without a query. */
+  listActiveUuids(): Promise<readonly string[]>;
+  rename(organizationId: string, uuid: string, name: string): Promise<Agent | null>;
+  setArchived(organizationId: string, uuid: string, isArchived: boolean): Promise<Agent | null>;
+  /** Makes or updates the single draft. */
+  putDraft(organizationId: string, uuid: string, content: AgentContent): Promise<AgentVersion | null>;
+  /** Draft → published; the former published version → archived. Null where the agent or a draft is missing. */
+  publish(organizationId: string, uuid: string): Promise<AgentVersion | null>;
+  listVersions(organizationId: string, uuid: string): Promise<readonly AgentVersion[] | null>;
+  /** Copies version `number` into the draft. */
+  restore(organizationId: string, uuid: string, number: number): Promise<AgentVersion | null>;
+  /** A new token (≥ 128 random bits, base64url), shown once; the former stays valid for `overlapMs`. */
+  rotateStreamToken(organizationId: string, uuid: string, overlapMs: number): Promise<string | null>;
+  removeStreamToken(organizationId: string, uuid: string): Promise<boolean>;
+}

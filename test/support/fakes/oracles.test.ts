@@ -1,0 +1,150 @@
+import type * as cartesiaSdk from '@cartesia/cartesia-js';
+import { DeepgramClient } from '@deepgram/sdk';
+import { createRequire } from 'node:module';
+import { connect } from 'node:net';
+import OpenAI from 'openai';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startFakeCartesia } from './cartesia.js';
+import { settle, until } from './counting-clock.js';
+import { startFakeDeepgram } from './deepgram.js';
+import { startFakeOpenai } from './openai.js';
+import { renderCodedWords, silence } from './speech-audio.js';
+import type { VendorServer } from './vendor-server.js';
+
+// The SDK's module build cannot load `ws`; its CommonJS build can.
+const { Cartesia } = createRequire(import.meta.url)('@cartesia/cartesia-js') as typeof cartesiaSdk;
+
+/** The vendors’ own SDKs talk with the fakes, so that a fake and its adapter cannot share a misreading of the protocol. */
+describe('the fakes, as the vendors’ own SDKs see them', () => {
+  const running: VendorServer[] = [];
+  afterEach(async () => {
+    for (const server of running.splice(0)) await server.close();
+  });
+  const keep = <Server extends VendorServer>(server: Server): Server => {
+    running.push(server);
+    return server;
+  };
+
+  it('@deepgram/sdk: two turns, one ended by silence, one by Finalize', async () => {
+    const fake = keep(await startFakeDeepgram({ apiKey: 'test-key' }));
+    const environment = { base: fake.httpUrl, production: fake.wsUrl, agent: fake.wsUrl, agentRest: fake.httpUrl };
+    const client = new DeepgramClient({ apiKey: 'test-key', environment });
+    const query = { model: 'nova-3', encoding: 'mulaw', sample_rate: 8000, channels: 1, interim_results: 'true', endpointing: 300, keyterm: ['Agent Stream'] } as const;
+    const connection = await client.listen.v1.connect({ ...query, Authorization: 'Token test-key' });
+    const finals: { text: string; isSpeechFinal: boolean; isFromFinalize: boolean; endSeconds: number }[] = [];
+    const types: string[] = [];
+    connection.on('message', (message) => {
+      types.push(message.type);
+      if (message.type !== 'Results' || message.is_final !== true) return;
+      const best = message.channel.alternatives[0]!;
+      expect(best.words.map((word) => word.word)).toEqual(best.transcript === '' ? [] : best.transcript.split(' '));
+      if (best.transcript === '') return;
+      const endSeconds = message.start + message.duration;
+      finals.push({ text: best.transcript, isSpeechFinal: message.speech_final === true, isFromFinalize: message.from_finalize === true, endSeconds });
+    });
+    connection.connect();
+    await connection.waitForOpen();
+    connection.sendMedia(renderCodedWords(['alpha', 'bravo']));
+    connection.sendMedia(silence(400));
+    await until(() => finals.length === 1);
+    connection.sendMedia(renderCodedWords(['charlie']));
+    connection.sendKeepAlive({ type: 'KeepAlive' });
+    connection.sendFinalize({ type: 'Finalize' });
+    await until(() => finals.length === 2);
+    connection.sendCloseStream({ type: 'CloseStream' });
+    await until(() => types.includes('Metadata'));
+    connection.close();
+    expect(finals[0]).toMatchObject({ text: 'alpha bravo', isSpeechFinal: true, isFromFinalize: false });
+    expect(finals[1]).toMatchObject({ text: 'charlie', isFromFinalize: true });
+    expect(finals[1]!.endSeconds).toBeCloseTo(0.56 + 0.4 + 0.28, 1);
+    expect(fake.connections[0]!.controls).toEqual(['KeepAlive', 'Finalize', 'CloseStream']);
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('openai: a stream, a tool call, its result, a whole answer, and an error', async () => {
+    const fake = keep(
+      await startFakeOpenai({
+        apiKey: 'test-key',
+        reply: (request) =>
+          request.messages.at(-1)!.role === 'tool' || request.tools === undefined
+            ? { text: 'It is sunny. Goodbye.' }
+            : { toolCalls: [{ id: 'call_7', name: 'weather', argumentsJson: '{"city":"Porto"}' }] },
+        fault: (request) => (request === 3 ? { kind: 'http', status: 429, headers: { 'retry-after': '7' } } : undefined),
+      }),
+    );
+    const client = new OpenAI({ apiKey: 'test-key', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
+    const model = 'gpt-4.1-mini';
+    const weather = { type: 'function' as const, function: { name: 'weather', description: 'The weather', parameters: { type: 'object', properties: { city: { type: 'string' } } } } };
+    const question = { role: 'user' as const, content: 'How is the weather in Porto?' };
+
+    const asked = client.chat.completions.stream({ model, messages: [question], tools: [weather], stream_options: { include_usage: true } });
+    const first = await asked.finalChatCompletion();
+    expect(first.choices[0]!.finish_reason).toBe('tool_calls');
+    const call = first.choices[0]!.message.tool_calls![0]!;
+    expect(call).toMatchObject({ id: 'call_7', type: 'function', function: { name: 'weather', arguments: '{"city":"Porto"}' } });
+    expect(first.usage).toMatchObject({ prompt_tokens: 20, completion_tokens: 12 });
+
+    const answer = { role: 'tool' as const, tool_call_id: 'call_7', content: 'sunny' };
+    let text = '';
+    for await (const chunk of await client.chat.completions.create({ model, stream: true, messages: [question, first.choices[0]!.message, answer], tools: [weather] })) {
+      text += chunk.choices[0]?.delta.content ?? '';
+    }
+    expect(text).toBe('It is sunny. Goodbye.');
+
+    const whole = await client.chat.completions.create({ model, messages: [question] });
+    expect(whole.choices[0]!.message.content).toBe('It is sunny. Goodbye.');
+    await expect(client.chat.completions.create({ model, messages: [question] })).rejects.toThrow(OpenAI.RateLimitError);
+    const stranger = new OpenAI({ apiKey: 'wrong', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
+    await expect(stranger.chat.completions.create({ model, messages: [question] })).rejects.toThrow(OpenAI.AuthenticationError);
+  });
+
+  it('@cartesia/cartesia-js: a context in pieces, a cancelled one, and an error', async () => {
+    const fake = keep(await startFakeCartesia({ apiKey: 'test-key', pace: 40 }));
+    const client = new Cartesia({ apiKey: 'test-key', baseURL: fake.httpUrl });
+    // The SDK insists on wss: the socket below its TLS is a plain one to the fake.
+    const socket = await client.tts.websocket({ createConnection: () => connect(fake.port, '127.0.0.1') });
+    socket.on('error', () => undefined);
+    const options = {
+      model_id: 'sonic-3',
+      voice: { mode: 'id', id: 'f786b574-daa5-4673-aa0c-cbe3e8534c02' },
+      output_format: { container: 'raw', encoding: 'pcm_mulaw', sample_rate: 8000 },
+      add_timestamps: true,
+      language: 'en',
+    } as const;
+
+    const context = socket.context({ ...options, contextId: 'first' });
+    await context.push({ transcript: 'Hello there. ' });
+    await context.push({ transcript: 'How are you?' });
+    await context.no_more_inputs();
+    let bytes = 0;
+    const words: string[] = [];
+    const types = new Set<string>();
+    for await (const event of context.receive({ timeout: 5000 })) {
+      types.add(event.type);
+      if (event.type === 'chunk') bytes += event.audio!.length;
+      if (event.type === 'timestamps') words.push(...event.word_timestamps!.words);
+    }
+    expect(words).toEqual(['Hello', 'there.', 'How', 'are', 'you?']);
+    expect([...types].sort()).toEqual(['chunk', 'done', 'timestamps']);
+    expect(bytes).toBe('Hello there. How are you?'.length * 60 * 8);
+
+    const cancelled = socket.context({ ...options, contextId: 'second' });
+    await cancelled.push({ transcript: 'A long sentence that nobody is going to hear to its end. '.repeat(5) });
+    let chunks = 0;
+    socket.on('chunk', (event) => (chunks += event.context_id === 'second' ? 1 : 0));
+    await until(() => chunks > 0);
+    await cancelled.cancel();
+    await settle();
+    const seen = chunks;
+    await settle(200);
+    expect(chunks).toBe(seen);
+
+    const broken = socket.context({ ...options, model_id: '', contextId: 'third' });
+    await broken.push({ transcript: 'Hello' });
+    await expect(async () => {
+      for await (const event of broken.receive({ timeout: 5000 })) expect(event.type).toBe('error');
+    }).rejects.toThrow('Missing field');
+    socket.close();
+    await until(() => fake.openSockets() === 0);
+  });
+});
