@@ -32,7 +32,7 @@ export const TONES = DATA_TONES + 2;
 /** Upper edge of the speech that is mixed with the signal. */
 export const SPEECH_EDGE_HZ = 2450;
 
-/** Amplitude of a tone, of 32768: −36 dBFS, 16 dB below the voice's speech. */
+/** Amplitude of a tone, of 32768 (−34 dBFS; RMS −37 dBFS): 17 dB below the voice's speech. */
 export const TONE_AMPLITUDE = 650;
 
 /** Symbols before a packet's header. */
