@@ -78,8 +78,7 @@ async function stayConnected(first: Connection, options: Options, ending: AbortS
 /** Null where `ending` comes first. */
 async function reconnect(options: Options, ending: AbortSignal): Promise<Connection | null> {
   for (let delayMs = FIRST_RETRY_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_RETRY_DELAY_MS)) {
-    await pause(options.clock, delayMs, ending);
-    if (ending.aborted) return null;
+    if (!(await pause(options.clock, delayMs, ending))) return null;
     try {
       return await listen(options);
     } catch (error) {
@@ -102,15 +101,15 @@ async function untilLost({ client, lost }: Connection, clock: Clock, ending: Abo
 }
 
 async function probe(client: pg.Client, clock: Clock, gone: AbortSignal): Promise<void> {
-  while (!gone.aborted) {
-    await pause(clock, PROBE_INTERVAL_MS, gone);
-    if (!gone.aborted) await client.query('SELECT 1').catch(() => cut(client));
-  }
+  while (await pause(clock, PROBE_INTERVAL_MS, gone)) await client.query('SELECT 1').catch(() => cut(client));
 }
 
-/** Waits; an abort ends the wait without an error. */
-async function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(clock, delayMs, signal).catch(() => undefined);
+/** Waits. False where the signal came first. */
+function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {
+  return sleep(clock, delayMs, signal).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Drops a connection that does not answer; its `end` event follows. */
