@@ -151,9 +151,12 @@ function editDistance(left: string, right: string): number {
   return row[right.length] ?? 0;
 }
 
+/** Variables of the commands that talk to a server; they may stand in the same environment. */
+const clientNames: readonly string[] = ['AGENT_STREAM_URL', 'AGENT_STREAM_API_KEY'];
+
 function refuseUnknownNames(env: Readonly<Record<string, string | undefined>>): void {
   const known = environmentNames.filter((name) => name.startsWith('AGENT_STREAM_'));
-  const unknown = Object.keys(env).find((name) => name.startsWith('AGENT_STREAM_') && !known.includes(name));
+  const unknown = Object.keys(env).find((name) => name.startsWith('AGENT_STREAM_') && !known.includes(name) && !clientNames.includes(name));
   if (unknown === undefined) return;
   const nearest = known.toSorted((left, right) => editDistance(left, unknown) - editDistance(right, unknown))[0];
   throw invalid(`${unknown} is not a known variable: did you mean ${nearest}? Correct or remove it`);

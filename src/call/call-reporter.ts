@@ -1,6 +1,7 @@
 import type { AgentStreamError } from '../base/errors.js';
 import type { CallLog } from './call-log.js';
 import type { DialogueListener } from './dialogue.js';
+import { snakeCaseKeys } from './record-json.js';
 import type { Reply } from './reply.js';
 
 /** Appends to the run's event log, stamped with the call clock. */
@@ -45,7 +46,7 @@ export function createCallReporter(options: {
     onReplyStarted(reply, turnId) {
       const latency = turnId === null ? null : callLog.addReply(turnId, reply.timings, options.originMs);
       replyStartedAtMs.set(reply.id, nowMs());
-      record('reply-started', { reply_id: reply.id, turn_id: turnId, ...(latency === null ? {} : { latency }) });
+      record('reply-started', { reply_id: reply.id, turn_id: turnId, ...(latency === null ? {} : { latency: snakeCaseKeys(latency) }) });
     },
     onReplyEnded(replyId, said) {
       const startMs = replyStartedAtMs.get(replyId);

@@ -13,6 +13,7 @@ import { answerCall, type AnswerPorts } from './answer-call.js';
 import type { AgentCache } from './agent-cache.js';
 import type { Reservation } from './call-directory.js';
 import type { CallOutcome } from './call-options.js';
+import { snakeCaseKeys } from './record-json.js';
 import { callContextOf, type StreamRequest } from './call-request.js';
 
 /** A run must reach its end even if the database is away for minutes. */
@@ -159,9 +160,9 @@ function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions
     closeReason: ending.close.reason,
     durationMs: outcome.durationMs,
     gatheredContext: { ...outcome.variables, nodes_visited: outcome.nodesVisited, call_disposition: ending.endReason },
-    usage: { ...outcome.usage },
+    usage: snakeCaseKeys(outcome.usage),
     cost: {},
-    latency: { turns: outcome.turns },
+    latency: { turns: outcome.turns.map(snakeCaseKeys) },
     recordingPath: outcome.isRecorded ? options.recordings.relativePathOf(run) : null,
   };
 }

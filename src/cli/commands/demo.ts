@@ -145,10 +145,10 @@ function readParts(latency: unknown): GapParts {
     return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
   };
   return {
-    eou: read('endpointingMs'),
-    llm: read('modelFirstTokenMs', 'firstClauseMs'),
-    tts: read('voiceFirstByteMs'),
-    out: read('firstFrameMs'),
+    eou: read('endpointing_ms'),
+    llm: read('model_first_token_ms', 'first_clause_ms'),
+    tts: read('voice_first_byte_ms'),
+    out: read('first_frame_ms'),
   };
 }
 
