@@ -16,6 +16,8 @@ export interface QueuedItem {
   length: number;
   /** No more audio will come. */
   isEnded: boolean;
+  /** Its first frame was sent, be it that it was cleared again. */
+  hasStarted: boolean;
 }
 
 /** The items of one call, in the order they are heard. */
@@ -32,7 +34,8 @@ export class PlayoutQueue {
   }
 
   add(itemId: string): void {
-    this.#items.push({ itemId, audio: this.#spareStore ?? Buffer.allocUnsafeSlow(INITIAL_BYTES), length: 0, isEnded: false });
+    const audio = this.#spareStore ?? Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    this.#items.push({ itemId, audio, length: 0, isEnded: false, hasStarted: false });
     this.#spareStore = null;
   }
 

@@ -248,7 +248,10 @@ class CallPlayout implements Playout {
     send(this.#frame);
     this.#marker.countFrame(item.isEnded && offset + bytes === item.length);
     listener.onFrameSent(this.#frame, playAtMs);
-    if (offset === 0) listener.onItemStarted(item.itemId, nowMs);
+    if (!item.hasStarted) {
+      item.hasStarted = true;
+      listener.onItemStarted(item.itemId, nowMs);
+    }
     if (gapMs > 0) listener.onUnderrun(item.itemId, gapMs);
     return true;
   }
