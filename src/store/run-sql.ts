@@ -8,8 +8,8 @@ gathered_context AS "gatheredContext", logs, session_id AS "sessionId", end_reas
 close_reason AS "closeReason", created_at AS "createdAt", answered_at AS "answeredAt", ended_at AS "endedAt",
 duration_ms::float8 AS "durationMs", usage, cost, latency, recording_path AS "recordingPath", node_id AS "nodeId"`;
 
-/** Serialises the mints of one organization, so that two cannot both take the last slot. */
-export const lockOrganizationSql = 'SELECT concurrent_calls AS "concurrentCalls" FROM organizations WHERE id = $1 FOR UPDATE';
+/** Serialises the mints of one organization, so that two cannot both take the last slot; what merely refers to it is not held up. */
+export const lockOrganizationSql = 'SELECT concurrent_calls AS "concurrentCalls" FROM organizations WHERE id = $1 FOR NO KEY UPDATE';
 
 /**
  * Adds to the owner's counters of the day and the month in which the runs of CTE `source` were minted.
