@@ -22,7 +22,7 @@ export function bannerLines(node: Pick<RunningNode, 'publicUrl' | 'setupToken'>,
     `├─ Vendors  ${legs.map(([leg, verb]) => `${verb}: ${describeVendor(leg, config)}`).join(' · ')}`,
     setupToken === null
       ? '└─ Next     agent-stream agents list · agent-stream call · agent-stream doctor'
-      : `└─ Set up   ${publicUrl}/setup?token=${setupToken}   (one time)`,
+      : `└─ Set up   ${publicUrl}/setup#${setupToken}   (one time)`,
   ];
 }
 

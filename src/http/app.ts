@@ -8,7 +8,7 @@ import { clientAddress } from './client-address.js';
 import { createNotFoundHandler, type PathMethods } from './not-found.js';
 import { openApiOptions } from './open-api.js';
 import { parseJsonBody } from './json-body.js';
-import { createErrorHandler, problemDocument, sendProblem } from './problems.js';
+import { createErrorHandler, problemDocument, problemOf, sendProblem } from './problems.js';
 import { agentVersionRoutes } from './routes/agent-versions.js';
 import { agentRoutes } from './routes/agents.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
@@ -18,13 +18,14 @@ import { runControlRoutes } from './routes/run-control.js';
 import { runEventRoutes } from './routes/run-events.js';
 import { runRecordingRoutes } from './routes/run-recording.js';
 import { runRoutes } from './routes/runs.js';
+import { setupPageRoutes } from './routes/setup-page.js';
 import { setupRoutes } from './routes/setup.js';
 import { streamUrlRoutes } from './routes/stream-urls.js';
 import { telephonyCallbackRoutes } from './routes/telephony-callbacks.js';
 import { telephonyConfigRoutes } from './routes/telephony-configs.js';
 import { telephonyProviderRoutes } from './routes/telephony-providers.js';
 import { vendorCredentialRoutes } from './routes/vendor-credentials.js';
-import { createHttpServer, streamPathPrefix } from './server.js';
+import { createHttpServer, refuseBrokenRequest, streamPathPrefix } from './server.js';
 import { defaultRequestsPerMinute, type AppServices } from './services.js';
 
 const bodyLimitBytes = 1024 * 1024;
@@ -99,6 +100,9 @@ export async function createApp(services: AppServices): Promise<FastifyInstance>
     serverFactory: (handler) => createHttpServer(config, handler),
     bodyLimit: bodyLimitBytes,
     exposeHeadRoutes: false,
+    clientErrorHandler: refuseBrokenRequest,
+    // What is refused before a route is found, such as a path with broken escapes.
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply, problemOf(error)),
     routerOptions: { maxParamLength: 200 },
   });
   useFormats(app);
@@ -119,6 +123,7 @@ export async function createApp(services: AppServices): Promise<FastifyInstance>
 
   const authenticator = createAuthenticator(services);
   await app.register(operationRoutes(services, authenticator));
+  await app.register(setupPageRoutes);
   await app.register(apiRoutes(services, authenticator), { prefix: '/api/v1' });
   await app.ready();
   return app;
