@@ -24,8 +24,9 @@ export interface PlayoutTotals {
 }
 
 /**
- * The carrier's outbound buffer of one call, as far as timing goes. A sender that paces by deadline keeps a constant lead once it has
- * filled it; a message that finds `d` ms less than the reply's greatest lead in the buffer was sent `d` ms late.
+ * The carrier's outbound buffer of one call, as far as timing goes. A sender that paces by deadline keeps a constant lead over its
+ * reply's start once it has filled it; a message whose lead is `d` ms below the reply's greatest one was sent `d` ms late. A sender
+ * that drifts falls further and further behind.
  */
 export interface PlayoutLead {
   /** Audio still to be played; 0 when empty. */
@@ -41,11 +42,12 @@ export function createPlayoutLead(totals: PlayoutTotals): PlayoutLead {
   const leads = new Float64Array(MESSAGES_LIMIT);
   let count = 0;
   let startMs = 0;
+  let sentMs = 0;
   let endMs = 0;
   let isInReply = false;
 
   const closeReply = () => {
-    let greatest = 0;
+    let greatest = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < count; i += 1) greatest = Math.max(greatest, leads[i] ?? 0);
     for (let i = 0; i < count; i += 1) totals.lateness.add(greatest - (leads[i] ?? 0));
     count = 0;
@@ -61,16 +63,20 @@ export function createPlayoutLead(totals: PlayoutTotals): PlayoutLead {
           totals.underruns += 1;
           if (holeMs > HEARD_HOLE_MS) totals.heardUnderruns += 1;
         }
-        closeReply();
-        startMs = nowMs;
+        if (!isInReply || holeMs > HOLE_LIMIT_MS) closeReply();
         endMs = nowMs;
       }
-      isInReply = true;
+      if (!isInReply) {
+        startMs = nowMs;
+        sentMs = 0;
+        isInReply = true;
+      }
       totals.messages += 1;
       if (nowMs - startMs >= FILL_MS && count < MESSAGES_LIMIT) {
-        leads[count] = endMs - nowMs;
+        leads[count] = startMs + sentMs - nowMs;
         count += 1;
       }
+      sentMs += audioMs;
       endMs += audioMs;
     },
     clear(nowMs) {

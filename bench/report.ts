@@ -41,7 +41,7 @@ export function cellRows(cells: readonly Cell[]): readonly (readonly string[])[]
     'lateness p99/p99.9',
     'own share p50/p99',
     'turns',
-    'underruns',
+    'holes >60 ms',
     'dropped',
     'window',
   ];
@@ -57,7 +57,7 @@ export function cellRows(cells: readonly Cell[]): readonly (readonly string[])[]
     `${shorten(cell.load.lateness.p99)} / ${shorten(cell.load.lateness.p999)}`,
     pair(cell.hops.sum),
     `${cell.load.response.count}`,
-    `${cell.load.counts['underruns'] ?? 0} of ${cell.load.counts['messages'] ?? 0}`,
+    String(cell.load.counts['heardUnderruns'] ?? 0),
     String(cell.load.counts['dropped'] ?? 0),
     cell.voidBecause.length === 0 ? 'counts' : `void: ${cell.voidBecause.join(', ')}`,
   ]);

@@ -234,11 +234,20 @@ async function setUp(url: string, options: ServerOptions): Promise<string> {
   return String((await api(url, 'POST', '/agents', benchAgent(options.isRecording)))['uuid']);
 }
 
+/** What bin/agent-stream.js does after it has looked whether a build is needed: that belongs before a run, not into it. */
+const serveBuilt = `const { main } = await import(${JSON.stringify(new URL('../dist/cli/main.js', import.meta.url).href)}); process.exitCode = await main(['serve']);`;
+
+/** Builds the server where that is needed. */
+export function buildServer(): void {
+  const { status } = spawnSync(process.execPath, [join(repositoryRoot, 'bin', 'agent-stream.js'), '--version'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (status !== 0) throw new Error('the server does not build');
+}
+
 /** Starts the built server on its core, with the embedded database moved to the other one, and gives it an agent. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const command = pinned(cores.server, [process.execPath, join(repositoryRoot, 'bin', 'agent-stream.js'), 'serve']);
+  const command = pinned(cores.server, [process.execPath, '--input-type=module', '--eval', serveBuilt]);
   const startMs = sharedNowMs();
   const child = start(command, { env: serverEnv(options, port) });
   let output = '';

@@ -1,13 +1,14 @@
 import { measureCell, type Cell, type CellOptions } from '../cell.js';
 import type { LoadOptions } from '../load-generator.js';
 import { cellRows, pair, printTable, shorten } from '../report.js';
-import { createDataDir, startBaseline, startProbe, startServer, startVendors, type ServerProcess } from '../run-processes.js';
+import { buildServer, createDataDir, startBaseline, startProbe, startServer, startVendors, type ServerProcess } from '../run-processes.js';
 import type { Scenario, ScenarioOptions } from './scenario.js';
 
 type WindowOptions = Pick<CellOptions, 'arrivalsPerSecond'> & { readonly plan?: LoadOptions['plan'] };
 
 /** Measures every number of calls against the server, and where asked against the baseline, each on a fresh process. */
 export async function measureCells(options: ScenarioOptions, window: WindowOptions = {}): Promise<readonly Cell[]> {
+  buildServer();
   const cells: Cell[] = [];
   const vendors = await startVendors(options.delays);
   const probe = await startProbe();

@@ -1,5 +1,5 @@
 import { printTable, shorten } from '../report.js';
-import { createDataDir, startServer } from '../run-processes.js';
+import { buildServer, createDataDir, startServer } from '../run-processes.js';
 import type { Scenario } from './scenario.js';
 
 /** From the process's start to the first good answer of /readyz. */
@@ -8,6 +8,7 @@ export const startScenario: Scenario = {
   summary: 'process start → ready, on a fresh data directory and then on the existing one',
   defaults: { repeats: 5 },
   async run(options) {
+    buildServer();
     const dataDir = createDataDir();
     const times: number[] = [];
     try {
