@@ -28,7 +28,7 @@ export interface Config {
 }
 
 /** Calls one process takes unless told otherwise: a process decides and paces on one core, and a core carries 100 calls. */
-export const defaultMaxCalls = 100;
+const defaultMaxCalls = 100;
 
 /** What `AGENT_STREAM_TRUST_PROXY=true` trusts: loopback, private (RFC 1918, RFC 4193), link-local and shared (RFC 6598) ranges. */
 export const privateRanges: readonly string[] = [

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { AgentStreamError } from '../base/errors.js';
 
 /** A body that is not JSON: 400, where a well-formed one that does not fit the schema is 422. */
-export class MalformedJsonError extends AgentStreamError {
+class MalformedJsonError extends AgentStreamError {
   constructor(cause: unknown) {
     super('invalid-request', { message: 'The body is not valid JSON.', cause });
   }

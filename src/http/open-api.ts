@@ -9,9 +9,11 @@ const problemResponse = {
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 };
 
-type Document = ReturnType<TransformObject> & {
+/** As much of the document as is touched here: the libraries' type is a union over versions of the specification. */
+interface Document {
   components?: { schemas?: Record<string, unknown> };
-};
+  paths?: Record<string, Record<string, { responses?: Record<string, unknown> }>>;
+}
 
 /** Each named schema is emitted as a request's and as an answer's; only those in use are kept. */
 function withoutUnusedSchemas(document: Document): Document {
@@ -22,20 +24,20 @@ function withoutUnusedSchemas(document: Document): Document {
     for (const name of unused) delete schemas[name];
     isChanged = unused.length > 0;
   }
-  return { ...document, components: { ...document.components, schemas } } as Document;
+  return { ...document, components: { ...document.components, schemas } };
 }
 
 /** Every operation can answer a problem: said once here instead of at each route. */
-const withProblems: TransformObject = (source) => {
-  const document = jsonSchemaTransformObject(source);
+function describeProblems(document: Document): Document {
   for (const path of Object.values(document.paths ?? {})) {
-    for (const operation of Object.values(path ?? {})) {
-      if (typeof operation === 'object' && operation !== null && 'responses' in operation) {
-        Object.assign(operation.responses ?? {}, { default: problemResponse });
-      }
-    }
+    for (const operation of Object.values(path)) operation.responses = { ...operation.responses, default: problemResponse };
   }
-  return withoutUnusedSchemas(document as Document);
+  return withoutUnusedSchemas(document);
+}
+
+const transformObject: TransformObject = (source) => {
+  const document: unknown = jsonSchemaTransformObject(source);
+  return describeProblems(document as Document) as ReturnType<TransformObject>;
 };
 
 /** The OpenAPI 3.1 document, generated from the schemas in use. */
@@ -57,6 +59,6 @@ export function openApiOptions({ version }: Pick<AppServices, 'version'>): Fasti
       security: [{ bearer: [] }, { apiKey: [] }],
     },
     transform: jsonSchemaTransform,
-    transformObject: withProblems,
+    transformObject,
   };
 }

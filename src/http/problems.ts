@@ -92,7 +92,7 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
   503: 'node-draining',
 };
 
-function toProblems(error: FastifyError): readonly Problem[] {
+function toProblems(error: Pick<FastifyError, 'validation'>): readonly Problem[] {
   return (error.validation ?? []).flatMap((issue): Problem[] => {
     const path = issue.instancePath.split('/').filter((part) => part !== '');
     const unknownKeys = issue.keyword === 'unrecognized_keys' && Array.isArray(issue.params['keys']) ? issue.params['keys'] : null;
@@ -111,7 +111,7 @@ export function problemOf(error: FastifyError | AgentStreamError | Error): Probl
   const raised: Partial<FastifyError> & Error = error;
   if (hasZodFastifySchemaValidationErrors(error)) {
     if (raised.validationContext === 'params') return problemDocument('not-found');
-    return problemDocument('invalid-request', { problems: toProblems(error as unknown as FastifyError) });
+    return problemDocument('invalid-request', { problems: toProblems(error) });
   }
   const code = raised.statusCode === undefined ? undefined : codesByStatus[raised.statusCode];
   if (code === undefined) return problemDocument('internal-error');

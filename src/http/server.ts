@@ -54,8 +54,10 @@ const statusTexts: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   403: 'Forbidden',
   404: 'Not Found',
+  408: 'Request Timeout',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
+  431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
@@ -73,6 +75,15 @@ export function refuseUpgrade(socket: Duplex, code: ErrorCode, status?: number):
     ...(document.status === 426 ? ['Upgrade: websocket'] : []),
   ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+/** Statuses of requests that never became one, by the parser's error code; any other is 400. */
+const brokenRequestStatuses: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+/** Answers what cannot be parsed as a request, or came too slowly, and closes its connection. */
+export function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+  else refuseUpgrade(socket, 'invalid-request', brokenRequestStatuses[error.code ?? ''] ?? 400);
 }
 
 /** What a running server needs. */
@@ -143,7 +154,7 @@ function originOf(server: Server, isTls: boolean): string {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { app, config, clock, log } = options;
-  const server = app.server as Server;
+  const { server } = app;
   let isAccepting = true;
   const cutUpgraded = listenForUpgrades(server, () => isAccepting, options);
   try {

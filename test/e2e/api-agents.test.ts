@@ -75,14 +75,14 @@ describe('agents', () => {
     const uuids: string[] = [];
     for (let index = 0; index < 5; index += 1) uuids.push(await createAgent(`Paged ${index}`));
     const seen: string[] = [];
-    let cursor: unknown = null;
+    let cursor: string | null = null;
     do {
-      const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(String(cursor))}`;
+      const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
       const { json, status } = await api.request('GET', `/api/v1/agents?limit=2${query}`);
       expect(status).toBe(200);
       expect(json.items?.length).toBeLessThanOrEqual(2);
       seen.push(...(json.items ?? []).map((agent) => String(agent['uuid'])));
-      cursor = json['next_cursor'];
+      cursor = json['next_cursor'] as string | null;
     } while (cursor !== null);
     expect(new Set(seen).size).toBe(seen.length);
     expect(seen.slice(0, 5)).toEqual(uuids.toReversed());

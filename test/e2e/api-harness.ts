@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { expect } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { AgentStreamError } from '../../src/base/errors.js';
 import { createLog } from '../../src/base/log.js';
@@ -73,6 +74,10 @@ export interface ApiAnswer {
   /** The parsed body; undefined where it is not JSON. */
   readonly json: Record<string, unknown> & { items?: Record<string, unknown>[] };
 }
+
+/** Matchers without the `any` of vitest's types. */
+export const anyText: unknown = expect.any(String);
+export const anyList: unknown = expect.any(Array);
 
 const noTenant: Tenant = { organizationId: randomUUID(), userId: randomUUID(), key: 'no-key-at-all-0123456789' };
 
@@ -207,7 +212,7 @@ async function send(url: string, method: string, { key, body, headers }: ApiRequ
   if (body !== undefined) init.body = typeof body === 'string' ? body : JSON.stringify(body);
   const response = await fetch(url, init);
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, json: isJson(response) && text !== '' ? JSON.parse(text) : {} };
+  return { status: response.status, headers: response.headers, text, json: isJson(response) && text !== '' ? (JSON.parse(text) as ApiAnswer['json']) : {} };
 }
 
 const isJson = (response: Response) => /json/.test(response.headers.get('content-type') ?? '');

@@ -34,7 +34,7 @@ const rotateBody = z
   .nullish();
 
 /** The ws or wss URL of an agent at one provider. */
-export function streamUrlOf(publicUrl: string, provider: string, agentUuid: string, streamToken: string | null): string {
+function streamUrlOf(publicUrl: string, provider: string, agentUuid: string, streamToken: string | null): string {
   const origin = publicUrl.replace(/^http/, 'ws');
   return `${origin}${streamPathPrefix}${provider}/${agentUuid}${streamToken === null ? '' : `/${streamToken}`}`;
 }

@@ -24,7 +24,7 @@ const transferParams = z.strictObject({
 });
 
 /** JSON, or a form as a flat object; null where the body is neither. */
-export function parseCallbackBody(body: Buffer, contentType: string | undefined): unknown {
+function parseCallbackBody(body: Buffer, contentType: string | undefined): unknown {
   const text = body.toString('utf8');
   if (contentType?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true) return Object.fromEntries(new URLSearchParams(text));
   try {
