@@ -179,6 +179,8 @@ interface PacketReader {
   readonly state: 'idle' | 'reading';
   /** Begins after a preamble that ended at `preambleEnd`, one block before the block at hand. */
   begin(preambleEnd: number): void;
+  /** The signal has stopped. */
+  stop(): void;
   /** One block; `endSample` is where it ends. */
   add(energies: Float64Array, endSample: number): void;
 }
@@ -219,6 +221,11 @@ function createPacketReader(listener: DataSignalListener): PacketReader {
       blocksLeft = BLOCKS_PER_SYMBOL;
       startSample = preambleEnd - PREAMBLE.length * SYMBOL_SAMPLES;
     },
+    stop() {
+      if (state === 'idle') return;
+      state = 'idle';
+      listener.onDamaged();
+    },
     add(energies, endSample) {
       if (state === 'idle') return;
       blocksLeft -= 1;
@@ -247,13 +254,17 @@ export function createDataSignalDecoder(listener: DataSignalListener): DataSigna
 
   function highBandEnergy(): number {
     let sum = 0;
+    let x1 = previous;
+    let x2 = beforePrevious;
     for (let n = 0; n < BLOCK_SAMPLES; n += 1) {
       const sample = block[n] as number;
-      const difference = sample - 2 * previous + beforePrevious;
+      const difference = sample - 2 * x1 + x2;
       sum += difference * difference;
-      beforePrevious = previous;
-      previous = sample;
+      x2 = x1;
+      x1 = sample;
     }
+    previous = x1;
+    beforePrevious = x2;
     return sum;
   }
 
@@ -265,6 +276,8 @@ export function createDataSignalDecoder(listener: DataSignalListener): DataSigna
     if (isQuiet) {
       bank.addQuiet();
       sync.addQuiet();
+      // A whole symbol of silence: the voice was cut off.
+      if (quietBlocks > BLOCKS_PER_SYMBOL) reader.stop();
     } else {
       const total = bank.add(block);
       if (sync.add(bank.energies, total)) reader.begin(samples - BLOCK_SAMPLES);
@@ -274,12 +287,12 @@ export function createDataSignalDecoder(listener: DataSignalListener): DataSigna
 
   return {
     push(audio) {
-      for (let i = 0; i < audio.length; i += 1) {
-        block[filled] = mulawToLinear[audio[i] as number] as number;
-        filled += 1;
-        if (filled < BLOCK_SAMPLES) continue;
-        filled = 0;
-        takeBlock();
+      for (let at = 0; at < audio.length; ) {
+        const count = Math.min(BLOCK_SAMPLES - filled, audio.length - at);
+        for (let n = 0; n < count; n += 1) block[filled + n] = mulawToLinear[audio[at + n] as number] as number;
+        at += count;
+        filled = (filled + count) % BLOCK_SAMPLES;
+        if (filled === 0) takeBlock();
       }
     },
     get isReading() {

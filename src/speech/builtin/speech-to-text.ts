@@ -40,12 +40,12 @@ function createSpeechMeter() {
 
   return {
     push(audio: Uint8Array): void {
-      for (let i = 0; i < audio.length; i += 1) {
-        frame[filled] = audio[i] as number;
-        filled += 1;
-        if (filled < FRAME_BYTES) continue;
-        filled = 0;
-        takeFrame();
+      for (let at = 0; at < audio.length; ) {
+        const count = Math.min(FRAME_BYTES - filled, audio.length - at);
+        for (let n = 0; n < count; n += 1) frame[filled + n] = audio[at + n] as number;
+        at += count;
+        filled = (filled + count) % FRAME_BYTES;
+        if (filled === 0) takeFrame();
       }
     },
     /** Speech since the last call. */
