@@ -37,7 +37,7 @@ function describeProblems(document: Document): Document {
 
 const transformObject: TransformObject = (source) => {
   const document: unknown = jsonSchemaTransformObject(source);
-  return describeProblems(document as Document) as ReturnType<TransformObject>;
+  return describeProblems(document as Document);
 };
 
 /** The OpenAPI 3.1 document, generated from the schemas in use. */

@@ -174,6 +174,10 @@ describe('keys, credentials and limits', () => {
     expect((await credential({ base_url: 'file:///etc/passwd' })).status).toBe(422);
     expect((await credential({ api_key: 'two words' })).status).toBe(422);
     expect((await credential({ base_url: 'wss://proxy.example.com' })).status).toBe(201);
+    for (const host of ['127.0.0.1:9', '169.254.169.254', '[::1]', '[::ffff:10.0.0.1]', '0.0.0.0', '2130706433', 'localhost', 'db.internal', 'redis']) {
+      const { status, json } = await credential({ base_url: `http://${host}/` });
+      expect([host, status, json['code']]).toEqual([host, 422, 'egress-refused']);
+    }
     const models = await api.request('PUT', '/api/v1/organization/limits', { body: { default_models: { stt: { vendor: 'nobody' } } } });
     expect(models.status).toBe(422);
     expect((models.json['errors'] as { path: string }[])[0]?.path).toMatch(/^default_models\.stt/);

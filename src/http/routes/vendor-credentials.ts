@@ -1,13 +1,19 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { VendorCredential } from '../../store/store.js';
+import { AgentStreamError } from '../../base/errors.js';
+import { privateRanges } from '../../config.js';
 import { principalOf } from '../auth.js';
+import { isInRanges } from '../client-address.js';
 import { ProblemsError } from '../problems.js';
 import { maskSecret } from '../secret-fields.js';
 import { found, idParams, listJson, nameSchema, noContent, pageSchema, timeSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
 const tags = ['Vendor credentials'];
+
+/** Private ranges, and what routers answer for: 0.0.0.0/8 and :: are this machine (RFC 6890). */
+const internalRanges = [...privateRanges, '0.0.0.0/8', '::/128'];
 
 const credentialSchema = z
   .object({
@@ -39,8 +45,14 @@ function credentialJson(credential: VendorCredential): z.output<typeof credentia
   return { id, vendor, name, api_key: maskSecret(apiKey), base_url: baseUrl, created_at: createdAt.toISOString() };
 }
 
+/** Names and addresses that plainly lie inside: what a public name resolves to is known only when it is connected to. */
+function isInternalHost(hostname: string): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  return isInRanges(host, internalRanges) || /(^|\.)(localhost|local|internal)$/i.test(host) || !/[.:]/.test(host);
+}
+
 /** Keys of speech and language vendors, sealed in the store; they win over those of the environment. */
-export function vendorCredentialRoutes({ store, vendors }: AppServices): FastifyPluginAsyncZod {
+export function vendorCredentialRoutes({ store, vendors, config }: AppServices): FastifyPluginAsyncZod {
   return async (app) => {
     const creating = { body: createBody, response: { 201: credentialSchema } };
     app.post('/vendor-credentials', { schema: { tags, summary: 'Store a vendor key', ...creating } }, async (request, reply) => {
@@ -48,6 +60,9 @@ export function vendorCredentialRoutes({ store, vendors }: AppServices): Fastify
       const names = vendors.filter(({ needsKey }) => needsKey).map((known) => known.name);
       if (!names.includes(vendor)) {
         throw new ProblemsError('invalid-request', [{ path: 'vendor', message: `is not a vendor that takes a key; known are ${names.join(', ')}` }]);
+      }
+      if (baseUrl !== null && !config.allowPrivateNetworks && isInternalHost(new URL(baseUrl).hostname)) {
+        throw new AgentStreamError('egress-refused');
       }
       const { organizationId } = principalOf(request);
       const credential = await store.vendorCredentials.create({ organizationId, vendor, name, apiKey, baseUrl });
