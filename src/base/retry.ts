@@ -1,5 +1,5 @@
 import { sleep, type Clock } from './clock.js';
-import { toAgentStreamError, type AgentStreamError } from './errors.js';
+import { AgentStreamError, toAgentStreamError } from './errors.js';
 
 /** How often and how patiently something is tried again. */
 export interface RetryPolicy {
@@ -27,8 +27,8 @@ export function retryDelayMs(error: AgentStreamError, failures: number, policy: 
 
 /**
  * Runs `operation` until it succeeds or its failure is final, waiting as {@link retryDelayMs} says.
- * @throws the last failure as an `AgentStreamError` (anything else becomes `internal-error`, which is not tried again),
- *   or the signal's reason once `signal` aborts.
+ * @throws the last failure. Anything but an `AgentStreamError` is a bug: it becomes `internal-error` and is not tried again.
+ *   The signal's reason once `signal` aborts.
  */
 export async function retry<Result>(
   operation: (attempt: number) => Promise<Result>,
@@ -40,9 +40,8 @@ export async function retry<Result>(
       return await operation(attempt);
     } catch (error) {
       options.signal.throwIfAborted();
-      const failure = toAgentStreamError(error);
-      const delayMs = retryDelayMs(failure, attempt, options, options.random);
-      if (delayMs === null) throw failure;
+      const delayMs = error instanceof AgentStreamError ? retryDelayMs(error, attempt, options, options.random) : null;
+      if (delayMs === null) throw toAgentStreamError(error);
       await sleep(options.clock, delayMs, options.signal);
     }
   }

@@ -28,7 +28,12 @@ describe('openSocketClient', () => {
       },
     });
     server = opened;
-    return { received, sockets, url: opened.wsUrl, openSockets: () => opened.openSockets() };
+    /** A server that does not read learns that its peer is gone by writing. */
+    const isCutOff = () => {
+      sockets[0]!.ping();
+      return opened.openSockets() === 0;
+    };
+    return { received, sockets, url: opened.wsUrl, openSockets: () => opened.openSockets(), isCutOff };
   }
 
   function open(url: string, options: { clock?: Clock; idlePingMs?: number; connectTimeoutMs?: number; headers?: Record<string, string> } = {}) {
@@ -122,13 +127,13 @@ describe('openSocketClient', () => {
   });
 
   it('notices a peer that does not answer pings any more', async () => {
-    const { url, openSockets } = await serve({ onOpen: { kind: 'stop-reading' } });
+    const { url, isCutOff } = await serve({ onOpen: { kind: 'stop-reading' } });
     const clock = createVirtualClock();
     const { log, ends } = open(url, { clock, idlePingMs: 1000 });
     await until(() => log.includes('open'));
     await clock.advance(3500);
     expect(ends).toMatchObject([{ error: { code: 'vendor-unreachable', message: 'The vendor did not answer a ping.' } }]);
-    await until(() => openSockets() === 0);
+    await until(isCutOff);
   });
 
   it('leaves a silent peer that answers pings alone', async () => {
@@ -181,7 +186,7 @@ describe('openSocketClient', () => {
   });
 
   it('destroys the socket of a peer that does not answer the close frame', async () => {
-    const { url, openSockets } = await serve({ onOpen: { kind: 'stop-reading' } });
+    const { url, openSockets, isCutOff } = await serve({ onOpen: { kind: 'stop-reading' } });
     const clock = createVirtualClock();
     const { client, log } = open(url, { clock });
     await until(() => log.includes('open'));
@@ -189,7 +194,7 @@ describe('openSocketClient', () => {
     await settle();
     expect(openSockets()).toBe(1);
     await clock.advance(1000);
-    await until(() => openSockets() === 0);
+    await until(isCutOff);
   });
 });
 

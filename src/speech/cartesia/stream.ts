@@ -12,7 +12,7 @@ const MIN_WARM_LIFE_MS = 10_000;
 /** Notices a dead peer between utterances. */
 const IDLE_PING_MS = 20_000;
 /** Messages in a row that cannot be read before the connection is given up. */
-const MAX_MALFORMED = 10;
+const MAX_MALFORMED = 3;
 
 /** Where to connect and how to write requests. */
 export interface CartesiaTarget {

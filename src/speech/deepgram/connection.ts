@@ -17,7 +17,7 @@ const STALL_SPEECH_BYTES = 4000;
 const IDLE_PING_MS = 1000;
 const TICK_MS = 1000;
 /** Messages in a row that cannot be read before the connection is given up. */
-const MAX_MALFORMED = 10;
+const MAX_MALFORMED = 3;
 
 /** What a connection is opened with. */
 export interface ConnectionOptions {
@@ -81,13 +81,17 @@ export function openConnection(options: ConnectionOptions): Connection {
       options.onOpen();
     },
     onMessage(data) {
-      messageMs = clock.nowMs();
-      speechBytes = 0;
       const message = parseListenMessage(data);
-      malformed = message === null ? malformed + 1 : 0;
-      if (malformed >= MAX_MALFORMED) lose(new AgentStreamError('vendor-protocol'));
+      if (message === null) {
+        malformed += 1;
+        if (malformed >= MAX_MALFORMED) lose(new AgentStreamError('vendor-protocol'));
+        return;
+      }
+      malformed = 0;
+      speechBytes = 0;
+      messageMs = clock.nowMs();
       // An error message is followed by the close frame that says which one it is.
-      else if (message?.type === 'results') options.onResults(message);
+      if (message.type === 'results') options.onResults(message);
     },
     onClose(end) {
       ticker?.cancel();

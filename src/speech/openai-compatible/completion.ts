@@ -66,6 +66,8 @@ export async function* streamCompletion(
       throw toVendorError(error);
     }
   };
+  // A request that was answered whole is left alone: aborting it would cost the kept-alive connection.
+  let isAnswered = false;
   try {
     const { stream } = await retry(start, { ...RETRY, clock, signal: guard.signal });
     const reader = stream.getReader();
@@ -83,12 +85,14 @@ export async function* streamCompletion(
         return;
       }
       const part = toModelPart(value);
+      isAnswered = part?.type === 'finish';
       if (part !== null) yield part;
-      if (part?.type === 'finish') return;
+      if (isAnswered) return;
     }
   } catch (error) {
     throw guard.signal.aborted ? guard.signal.reason : toVendorError(error);
   } finally {
     guard.dispose();
+    if (!isAnswered) guard.abort();
   }
 }

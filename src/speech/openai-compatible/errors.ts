@@ -24,8 +24,8 @@ function statusOfStreamError(error: unknown): number {
 export function toVendorError(error: unknown): AgentStreamError {
   if (error instanceof AgentStreamError) return error;
   if (APICallError.isInstance(error)) {
-    if (error.statusCode === undefined) return new AgentStreamError('vendor-unreachable');
-    if (error.statusCode < 400) return new AgentStreamError('vendor-protocol', { details: { httpStatus: error.statusCode } });
+    // None: no connection. Below 400: the connection broke in an answer that had begun well.
+    if (error.statusCode === undefined || error.statusCode < 400) return new AgentStreamError('vendor-unreachable');
     return vendorStatusError(error.statusCode, error.responseHeaders?.['retry-after']);
   }
   if (isMalformedChunk(error)) return new AgentStreamError('vendor-protocol');

@@ -16,6 +16,17 @@ function renameTokenLimit(model: string, body: Record<string, unknown>): Record<
   return { ...rest, max_completion_tokens: limit };
 }
 
+/** Any answer leaves an open connection behind. What fails here is reported by the request that needs the connection. */
+async function openConnection(url: string, context: VendorContext): Promise<void> {
+  const { clock, apiKey } = context;
+  const deadline = deadlineSignal(clock, PREWARM_LIMIT_MS, undefined, () => new AgentStreamError('vendor-unreachable'));
+  const headers: Record<string, string> = apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` };
+  // Not HEAD: undici closes the connection after it.
+  const answer = context.fetch(url, { headers, signal: deadline.signal }).then((response) => response.arrayBuffer());
+  await Promise.allSettled([answer]);
+  deadline.dispose();
+}
+
 function createOpenaiCompatibleModel(settings: OpenaiCompatibleSettings, context: VendorContext): LanguageModel {
   const baseURL = apiBaseUrl(context.baseUrl);
   const provider = createOpenAICompatible({
@@ -33,13 +44,7 @@ function createOpenaiCompatibleModel(settings: OpenaiCompatibleSettings, context
     model: settings.model,
     stream: (request) => streamCompletion(model, options, request),
     prewarm() {
-      const tooLate = () => new AgentStreamError('vendor-unreachable');
-      const deadline = deadlineSignal(context.clock, PREWARM_LIMIT_MS, undefined, tooLate);
-      // Any answer leaves an open connection behind; what fails here is reported by the request that needs it.
-      void context.fetch(`${baseURL}/models`, { method: 'HEAD', signal: deadline.signal }).then(
-        () => deadline.dispose(),
-        () => deadline.dispose(),
-      );
+      void openConnection(`${baseURL}/models`, context);
     },
   };
 }

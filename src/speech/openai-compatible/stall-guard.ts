@@ -7,8 +7,10 @@ export interface StallGuard {
   readonly signal: AbortSignal;
   /** Something arrived. Only notes the time, so that a fast stream costs no timers. */
   touch(): void;
-  /** Aborts what is still running and frees the timer. */
+  /** Frees the timer. */
   dispose(): void;
+  /** Aborts what is still running. */
+  abort(): void;
 }
 
 /** Starts guarding; nothing may arrive for `limitMs` at a time. */
@@ -34,7 +36,7 @@ export function createStallGuard(clock: Clock, limitMs: number, parent: AbortSig
     dispose() {
       timer.cancel();
       parent.removeEventListener('abort', onAbort);
-      controller.abort();
     },
+    abort: () => controller.abort(),
   };
 }

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { systemClock, type Clock } from '../../../src/base/clock.js';
 import { startVendorServer, type VendorServer } from './vendor-server.js';
 
+const CUT_DELAY_MS = 20;
+
 /** The parts of a chat completion request that the fake looks at. */
 export interface ChatRequest {
   readonly model: string;
@@ -140,7 +142,10 @@ export async function startFakeOpenai(options: FakeOpenaiOptions = {}): Promise<
     options.onFirstToken?.(lastUserText(body), clock.nowMs());
     if (fault?.kind === 'endless') {
       const endless = chunk(body.model, { content: ' again and again' }, null);
-      while (isOpen()) if (!response.write(endless)) await new Promise<void>((resolve) => void response.once('drain', resolve).once('close', resolve));
+      while (isOpen()) {
+        response.write(endless);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
       return;
     }
     const reply = (options.reply ?? echoReply)(body);
@@ -151,8 +156,11 @@ export async function startFakeOpenai(options: FakeOpenaiOptions = {}): Promise<
       if (!isOpen()) return;
       response.write(part);
     }
-    if (fault?.kind === 'cut') response.socket?.resetAndDestroy();
-    else if (fault?.kind === 'stream-error') response.end(`data: ${JSON.stringify({ error: fault.error })}\n\n`);
+    if (fault?.kind === 'cut') {
+      // A reset overtakes what was written just before it.
+      await pause(CUT_DELAY_MS);
+      response.socket?.resetAndDestroy();
+    } else if (fault?.kind === 'stream-error') response.end(`data: ${JSON.stringify({ error: fault.error })}\n\n`);
     else if (fault?.kind === 'unfinished') response.end('data: [DONE]\n\n');
     else {
       response.write(chunk(body.model, {}, reply.finishReason ?? (reply.toolCalls === undefined ? 'stop' : 'tool_calls')));

@@ -57,7 +57,10 @@ export async function startVendorServer(options: {
       });
     } else if (fault.kind === 'reset') {
       socket.resetAndDestroy();
-    } else if (fault.kind === 'http') {
+    } else if (fault.kind === 'hang') {
+      // Read, or the end of the connection goes unnoticed.
+      socket.resume().on('end', () => socket.destroy());
+    } else {
       const headers = Object.entries({ 'Content-Length': '0', Connection: 'close', ...fault.headers });
       socket.end(`HTTP/1.1 ${fault.status} Refused\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`);
     }
