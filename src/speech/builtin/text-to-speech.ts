@@ -14,6 +14,9 @@ const CHUNK_SAMPLES = SAMPLE_RATE_HZ / 5;
 /** Silence between the clauses of one utterance: 160 ms. */
 const CLAUSE_GAP_SAMPLES = (SAMPLE_RATE_HZ * 160) / 1000;
 
+/** Audio after the data signal's end, so that its last symbol is complete wherever frames are cut: 20 ms. */
+const TAIL_SAMPLES = (SAMPLE_RATE_HZ * 20) / 1000;
+
 /** Clauses that may wait to be spoken; text pushed beyond is refused as a failure of the utterance. */
 const MAX_CLAUSES = 200;
 
@@ -75,11 +78,11 @@ function createUtterance(options: UtteranceOptions): Utterance {
   }
 
   function mix(clause: string, speech: Int16Array): Int16Array {
-    const segment = encodeSegment(clause, speech.length, sequence);
+    const segment = encodeSegment(clause, Math.max(0, speech.length - TAIL_SAMPLES), sequence);
     sequence = segment.nextSequence;
     const gap = hasSpoken ? CLAUSE_GAP_SAMPLES : 0;
     hasSpoken = true;
-    const samples = new Int16Array(gap + Math.max(speech.length, segment.lengthSamples));
+    const samples = new Int16Array(gap + Math.max(speech.length, segment.lengthSamples + TAIL_SAMPLES));
     samples.set(speech, gap);
     mixSegment(samples.subarray(gap), segment);
     return samples;

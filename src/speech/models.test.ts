@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { createVirtualClock } from '../../test/support/virtual-clock.js';
+import { AgentStreamError } from '../base/errors.js';
+import { compileModels, defaultVendorOf, problemsOfModels, resolveModels, type ModelSources, type VendorCredentials } from './models.js';
+import { findVendor, vendors } from './registry.js';
+import type { VendorModule } from './vendor.js';
+
+const allKeys = { DEEPGRAM_API_KEY: 'd', OPENAI_API_KEY: 'o', CARTESIA_API_KEY: 'c' };
+
+const noNetwork: typeof fetch = () => Promise.reject(new Error('no network in this test'));
+
+const sources = (changes: Partial<ModelSources> = {}): ModelSources => ({
+  agentModels: undefined,
+  organizationModels: undefined,
+  env: {},
+  clock: createVirtualClock(),
+  fetch: noNetwork,
+  ...changes,
+});
+
+const resolve = (changes: Partial<ModelSources & { credentials: VendorCredentials }> = {}) =>
+  resolveModels({ ...sources(changes), credentials: changes.credentials ?? {} });
+
+const choices = (changes: Partial<ModelSources & { credentials: VendorCredentials }>) => {
+  const { choice } = resolve(changes);
+  return [choice.stt, choice.llm, choice.tts].map(({ vendor, reason }) => `${vendor}:${reason}`);
+};
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'nothing thrown';
+  } catch (error) {
+    return error instanceof AgentStreamError ? `${error.code}: ${error.message}` : 'another error';
+  }
+}
+
+describe('the registry', () => {
+  it('has builtin last, for every leg, without a key', () => {
+    const last = vendors.at(-1);
+    expect(last).toMatchObject({ name: 'builtin', isSimulated: true, apiKeyEnv: null });
+    expect([last?.stt, last?.llm, last?.tts].every((leg) => leg !== undefined)).toBe(true);
+  });
+
+  it('finds vendors by name, and names no two alike', () => {
+    expect(findVendor('openai')?.apiKeyEnv).toBe('OPENAI_API_KEY');
+    expect(findVendor('nobody')).toBeUndefined();
+    expect(new Set(vendors.map((vendor: VendorModule) => vendor.name)).size).toBe(vendors.length);
+  });
+});
+
+describe('the models an agent gets', () => {
+  it('are simulated where there is no key', () => {
+    const { choice } = resolve();
+    expect(choice.stt).toEqual({ vendor: 'builtin', model: 'data-signal', reason: 'builtin', isSimulated: true });
+    expect(choice.llm).toMatchObject({ vendor: 'builtin', isSimulated: true });
+    expect(choice.tts).toMatchObject({ vendor: 'builtin', isSimulated: true });
+    expect(defaultVendorOf('llm', {})).toBe('builtin');
+  });
+
+  it('are the vendors that have a key, in the environment or stored; an empty one is none', () => {
+    expect(choices({ env: allKeys })).toEqual(['deepgram:environment', 'openai:environment', 'cartesia:environment']);
+    expect(choices({ env: { OPENAI_API_KEY: 'o', DEEPGRAM_API_KEY: '' } })).toEqual(['builtin:builtin', 'openai:environment', 'builtin:builtin']);
+    expect(choices({ credentials: { deepgram: { apiKey: 'x' } } })).toEqual(['deepgram:credential', 'builtin:builtin', 'builtin:builtin']);
+    expect(defaultVendorOf('stt', allKeys)).toBe('deepgram');
+  });
+
+  it('are the agent’s before the organization’s before those with a key, leg by leg', () => {
+    const agentModels = { tts: { vendor: 'builtin' } };
+    const organizationModels = { llm: { vendor: 'builtin' }, tts: { vendor: 'cartesia' } };
+    expect(choices({ env: allKeys, agentModels, organizationModels })).toEqual(['deepgram:environment', 'builtin:organization', 'builtin:agent']);
+  });
+
+  it('get their options, and the defaults of those left out', () => {
+    const { tts, choice } = resolve({ agentModels: { tts: { vendor: 'builtin', engine: 'bundled', voice: 'en-gb' } } });
+    expect(tts).toMatchObject({ vendor: 'builtin', model: 'bundled', voice: 'en-gb' });
+    expect(choice.tts.model).toBe('bundled');
+  });
+
+  it('need a key: the message says which', () => {
+    const create = compileModels(sources({ agentModels: { stt: { vendor: 'deepgram' } } }));
+    expect(codeOf(() => create({}))).toMatch(/^vendor-unauthorized: .*DEEPGRAM_API_KEY/);
+    expect(codeOf(() => create({ deepgram: { apiKey: 'k' } }))).toBe('nothing thrown');
+  });
+
+  it('use the stored credential and its origin before the environment’s', () => {
+    const seen: unknown[] = [];
+    const recording: typeof fetch = (input) => {
+      seen.push(input instanceof Request ? input.url : input.toString());
+      return Promise.reject(new Error('recorded'));
+    };
+    const prewarm = (credentials: VendorCredentials) =>
+      resolve({ env: { OPENAI_API_KEY: 'k', OPENAI_BASE_URL: 'https://env.test' }, credentials, fetch: recording }).llm.prewarm?.();
+    prewarm({});
+    prewarm({ openai: { apiKey: 'stored', baseUrl: 'https://stored.test' } });
+    expect(seen).toEqual([expect.stringContaining('https://env.test/'), expect.stringContaining('https://stored.test/')]);
+  });
+
+  it('are refused where their choice is not valid', () => {
+    expect(codeOf(() => compileModels(sources({ agentModels: { stt: { vendor: 'nobody' } } })))).toMatch(/^workflow-invalid: The agent’s models.*stt\.vendor/);
+    expect(codeOf(() => compileModels(sources({ organizationModels: 7 })))).toMatch(/^workflow-invalid: The organization’s models/);
+  });
+});
+
+describe('problems of a models value', () => {
+  const pathsOf = (models: unknown) => problemsOfModels(models).map((problem) => problem.path);
+
+  it('are none where nothing, or something valid, is chosen', () => {
+    for (const models of [undefined, null, {}, { stt: { vendor: 'deepgram' }, llm: { vendor: 'openai', model: 'm' } }]) expect(pathsOf(models)).toEqual([]);
+  });
+
+  it.each([
+    [{ speech: {} }, 'speech'],
+    [{ stt: { vendor: 'cartesia' } }, 'stt.vendor'],
+    [{ stt: {} }, 'stt.vendor'],
+    [{ llm: { vendor: 'openai', temperatur: 1 } }, 'llm.temperatur'],
+    [{ tts: { vendor: 'builtin', words_per_minute: 'fast' } }, 'tts.words_per_minute'],
+    [{ stt: 'deepgram' }, 'stt'],
+    ['builtin', ''],
+  ])('%j', (models, path) => expect(pathsOf(models)).toEqual([path]));
+
+  it('say that fallbacks and realtime are not supported', () => {
+    expect(problemsOfModels({ stt: { vendor: 'builtin', fallbacks: [] }, realtime: { vendor: 'x' } })).toEqual([
+      { path: 'stt.fallbacks', message: 'fallbacks is not supported yet: remove it' },
+      { path: 'realtime', message: 'realtime is not supported yet: remove it' },
+    ]);
+  });
+
+  it('name the vendors there are', () => {
+    expect(problemsOfModels({ tts: { vendor: 'nobody' } })[0]?.message).toBe('vendor must be one of: cartesia, builtin');
+  });
+});
