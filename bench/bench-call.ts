@@ -1,7 +1,13 @@
-/** The Cloudonix domain of every generated call. */
-export const benchDomain = 'bench.cloudonix.net';
+/** Cloudonix limits requests per domain, to about one a second, and so does the server: a ramp of many calls needs many domains. */
+const CALLS_PER_DOMAIN = 5;
 
-/** Its credential, known to the fake alone. */
+/** The Cloudonix domain of generated call `id`. */
+export const benchDomain = (id: number) => `bench-${Math.floor(id / CALLS_PER_DOMAIN)}.cloudonix.net`;
+
+/** The domains of the first `calls` calls. */
+export const benchDomains = (calls: number) => Array.from({ length: Math.ceil(calls / CALLS_PER_DOMAIN) }, (_, index) => benchDomain(index * CALLS_PER_DOMAIN));
+
+/** Their credential, known to the fake alone. */
 export const benchBearerToken = 'XIbenchbenchbenchbenchbenchbench00';
 
 /** The session token of generated call `id`. */

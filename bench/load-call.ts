@@ -142,7 +142,7 @@ export function openLoadCall(url: string, id: number, plan: CallPlan, totals: Lo
           streamSid,
           session,
           callSid: session,
-          accountSid: benchDomain,
+          accountSid: benchDomain(id),
           from: `+1212555${String(id % 10_000).padStart(4, '0')}`,
           to: '+12125550199',
           context: 'inbound',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { benchBearerToken, benchDomain } from './bench-call.js';
+import { benchBearerToken, benchDomains } from './bench-call.js';
 import { childrenOf } from './cpu-usage.js';
 import type { ProbeReport, ProbeRequest, TurnTimes, VendorDelays, VendorMessage, VendorRequest } from './messages.js';
 import { sharedNowMs } from './shared-clock.js';
@@ -229,8 +229,10 @@ async function setUp(url: string, options: ServerOptions): Promise<string> {
   const existing = (agents['items'] as { uuid: string }[])[0];
   if (existing !== undefined) return existing.uuid;
   await api(url, 'PUT', '/organization/limits', { concurrent_calls: options.maxCalls });
-  const credentials = { domain_id: benchDomain, bearer_token: benchBearerToken };
-  await api(url, 'POST', '/telephony-configs', { name: 'Bench', provider: 'cloudonix', credentials });
+  for (const domain of benchDomains(options.maxCalls)) {
+    const credentials = { domain_id: domain, bearer_token: benchBearerToken };
+    await api(url, 'POST', '/telephony-configs', { name: domain, provider: 'cloudonix', credentials });
+  }
   return String((await api(url, 'POST', '/agents', benchAgent(options.isRecording)))['uuid']);
 }
 

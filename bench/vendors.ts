@@ -5,7 +5,7 @@ import { startFakeCartesia } from '../test/support/fakes/cartesia.js';
 import { startFakeDeepgram } from '../test/support/fakes/deepgram.js';
 import { startFakeOpenai } from '../test/support/fakes/openai.js';
 import { babble } from '../test/support/fakes/speech-audio.js';
-import { benchBearerToken, benchDomain, benchSession } from './bench-call.js';
+import { benchBearerToken, benchDomain, benchDomains, benchSession } from './bench-call.js';
 import { CALLS_LIMIT } from './load-generator.js';
 import type { TurnTimes, VendorDelays, VendorMessage, VendorRequest } from './messages.js';
 import { sharedNowMs } from './shared-clock.js';
@@ -58,8 +58,10 @@ async function main(): Promise<void> {
     onText: (text, atMs) => note(text, 'voiceRequestMs', atMs),
     onFirstChunk: (text, atMs) => note(text, 'voiceFirstByteMs', atMs),
   });
-  const cloudonix = await startFakeCloudonix({ domains: { [benchDomain]: { bearerToken: benchBearerToken } } });
-  for (let id = 0; id < CALLS_LIMIT; id += 1) cloudonix.addSession(benchDomain, benchSession(id), { status: 'answer' });
+  const cloudonix = await startFakeCloudonix({
+    domains: Object.fromEntries(benchDomains(CALLS_LIMIT).map((domain) => [domain, { bearerToken: benchBearerToken }])),
+  });
+  for (let id = 0; id < CALLS_LIMIT; id += 1) cloudonix.addSession(benchDomain(id), benchSession(id), { status: 'answer' });
 
   const tell = (message: VendorMessage) => process.send?.(message);
   process.on('message', (message: VendorRequest) => {

@@ -11,12 +11,13 @@ export const answerScenario: Scenario = {
     const plan = { firstTurnMs: 3_600_000, turnPeriodMs: 3_600_000, interruptEvery: 0, interruptAfterMs: 0 };
     const cells = await measureCells(options, { plan, arrivalsPerSecond: 10 });
     printTable([
-      ['subject', 'calls', 'greeting p50/p99 ms', 'max', 'greeted', 'dropped', 'window'],
+      ['subject', 'calls', 'greeting p50/p99 ms', 'max', 'first call', 'greeted', 'dropped', 'window'],
       ...cells.map((cell) => [
         cell.subject,
         String(cell.calls),
         pair(cell.load.greeting),
         shorten(cell.load.greeting.max),
+        shorten(cell.load.coldGreetingMs),
         String(cell.load.greeting.count),
         String(cell.load.counts['dropped'] ?? 0),
         cell.voidBecause.length === 0 ? 'counts' : `void: ${cell.voidBecause.join(', ')}`,
