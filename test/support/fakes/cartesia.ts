@@ -41,7 +41,7 @@ export interface FakeCartesiaOptions {
   /** How many times faster than real time chunks come. Default 8. */
   readonly pace?: number;
   /** Speaks a text as 8 kHz mu-law; in place of babble of proportional length. */
-  readonly render?: (text: string) => Buffer;
+  readonly render?: (text: string) => Buffer | Promise<Buffer>;
   /** Closes connections that got no message for so long. Default: never. */
   readonly idleCloseMs?: number;
   /** By connection, 0 is the first. */
@@ -83,7 +83,7 @@ const babbleSource = babble(20_000);
 
 /** One context: texts wait in order, audio leaves in chunks. */
 interface Context {
-  readonly queue: { readonly text: string; readonly audio: Buffer }[];
+  readonly queue: { readonly text: string; audio: Buffer | null }[];
   offset: number;
   sentMs: number;
   isClosed: boolean;
@@ -123,6 +123,8 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: CartesiaConne
       } else context.timer = clock.setTimer(CONTEXT_LIFE_MS, () => forget(contextId));
       return;
     }
+    // Still being rendered: its arrival steps again.
+    if (current.audio === null) return;
     if (fault && 'audio' in fault && fault.audio === 'stall' && context.sentMs >= fault.afterAudioMs) return;
     const isEmpty = fault && 'audio' in fault && fault.audio === 'empty';
     const audio = isEmpty ? Buffer.alloc(0) : current.audio.subarray(context.offset, context.offset + chunkBytes);
@@ -155,10 +157,21 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: CartesiaConne
     const wasIdle = context.queue.length === 0;
     if (transcript !== '') {
       options.onText?.(transcript, clock.nowMs());
-      const startMs = context.sentMs + context.queue.reduce((ms, item) => ms + item.audio.length / BYTES_PER_MS, 0);
-      const audio = render(transcript);
-      context.queue.push({ text: transcript, audio });
-      if (message.add_timestamps) timestamps(contextId, transcript, startMs, audio.length / BYTES_PER_MS);
+      const item: Context['queue'][number] = { text: transcript, audio: null };
+      context.queue.push(item);
+      const onRendered = (audio: Buffer) => {
+        const startMs = context.queue.slice(0, context.queue.indexOf(item)).reduce((ms, { audio: before }) => ms + (before?.length ?? 0) / BYTES_PER_MS, context.sentMs);
+        item.audio = audio;
+        if (message.add_timestamps) timestamps(contextId, transcript, startMs - context.offset / BYTES_PER_MS, audio.length / BYTES_PER_MS);
+      };
+      const rendered = render(transcript);
+      if (Buffer.isBuffer(rendered)) onRendered(rendered);
+      else
+        void rendered.then((audio) => {
+          if (contexts.get(contextId) !== context) return;
+          onRendered(audio);
+          if (context.queue[0] === item && context.timer === null) step(contextId, context);
+        });
     }
     if (!wasIdle) return;
     context.timer?.cancel();
