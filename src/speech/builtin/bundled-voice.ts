@@ -1,5 +1,6 @@
 import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
 import { toPhonemes, type Phoneme } from './bundled-phonemes.js';
+import type { SlicedComputation } from './slices.js';
 
 /** Parameters glide from sound to sound in steps of this many samples (4 ms). */
 const STEP_SAMPLES = 32;
@@ -85,7 +86,7 @@ function lengthSamples(durationMs: number, pace: number): number {
  * A compact formant synthesiser: spells English roughly, speaks like a robot, needs no data and no process. Deterministic.
  * @returns 8 kHz samples.
  */
-export function renderBundled(text: string, options: { readonly wordsPerMinute: number; readonly pitch: number }): Int16Array {
+export function* renderBundled(text: string, options: { readonly wordsPerMinute: number; readonly pitch: number }): SlicedComputation<Int16Array> {
   const sounds = toPhonemes(text.slice(0, MAX_CHARACTERS));
   const pace = options.wordsPerMinute / USUAL_WORDS_PER_MINUTE;
   const samples = new Int16Array(sounds.reduce((sum, sound) => sum + lengthSamples(sound.durationMs, pace) + lengthSamples(sound.closureMs, pace), 0));
@@ -113,6 +114,7 @@ export function renderBundled(text: string, options: { readonly wordsPerMinute: 
     const closure = lengthSamples(sound.closureMs, pace);
     const total = closure + lengthSamples(sound.durationMs, pace);
     for (let done = 0; done < total; done += STEP_SAMPLES) speakStep(sound, done < closure);
+    yield;
   }
   return samples;
 }

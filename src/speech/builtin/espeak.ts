@@ -6,6 +6,7 @@ import { createResampler } from '../../audio/resample.js';
 import { parseWav } from '../../audio/wav.js';
 import { deadlineSignal, type Clock } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
+import { runInSlices, type SlicedComputation } from './slices.js';
 
 /** Longest a clause may take to render; espeak-ng needs some 20 ms. */
 const RENDER_TIMEOUT_MS = 5000;
@@ -18,6 +19,9 @@ const MAX_PROCESSES = 4;
 
 /** Clauses that may wait for a process; more are refused. */
 const MAX_WAITING = 500;
+
+/** Samples resampled at a stretch: about 1 ms of computing. */
+const SLICE_SAMPLES = 11_025;
 
 /** How a clause is spoken. */
 export interface EspeakOptions {
@@ -110,15 +114,22 @@ function collect(child: ChildProcess, signal: AbortSignal): Promise<Buffer> {
   });
 }
 
-function toPhoneRate(wav: Buffer): Int16Array {
+function* toPhoneRate(wav: Buffer): SlicedComputation<Int16Array> {
   const { sampleRateHz, channels } = parseWav(wav);
   const samples = channels[0] ?? new Int16Array(0);
   const resampler = createResampler(sampleRateHz, SAMPLE_RATE_HZ);
-  const head = resampler.push(samples);
-  const tail = resampler.flush();
-  const out = new Int16Array(head.length + tail.length);
-  out.set(head);
-  out.set(tail, head.length);
+  const parts: Int16Array[] = [];
+  for (let at = 0; at < samples.length; at += SLICE_SAMPLES) {
+    parts.push(resampler.push(samples.subarray(at, at + SLICE_SAMPLES)));
+    yield;
+  }
+  parts.push(resampler.flush());
+  const out = new Int16Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let filled = 0;
+  for (const part of parts) {
+    out.set(part, filled);
+    filled += part.length;
+  }
   return out;
 }
 
@@ -132,7 +143,7 @@ async function run(path: string, text: string, options: EspeakOptions): Promise<
     });
     const wav = collect(child, deadline.signal);
     child.stdin?.end(plainText(text));
-    return toPhoneRate(await wav);
+    return await runInSlices(toPhoneRate(await wav), deadline.signal);
   } finally {
     deadline.dispose();
   }

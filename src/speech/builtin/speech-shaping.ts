@@ -1,5 +1,6 @@
 import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
 import { SPEECH_EDGE_HZ } from './data-signal.js';
+import type { SlicedComputation } from './slices.js';
 
 /** Coefficients of the low-pass: about 50 dB down at the data signal's lowest tone. */
 const TAPS = 95;
@@ -19,6 +20,9 @@ const LEAD_SAMPLES = 80;
 
 /** Silence kept after the last audible sample: 40 ms. */
 const TAIL_SAMPLES = 320;
+
+/** Samples filtered at a stretch: about 1 ms of computing. */
+const SLICE_SAMPLES = 4000;
 
 /** Blackman-windowed sinc, unity gain at DC. */
 const lowPass = designLowPass();
@@ -46,7 +50,7 @@ function findAudible(samples: Int16Array): { start: number; end: number } | null
   return { start: Math.max(0, start - LEAD_SAMPLES), end: Math.min(samples.length, end + TAIL_SAMPLES) };
 }
 
-function filter(samples: Int16Array): Float32Array {
+function* filter(samples: Int16Array): SlicedComputation<Float32Array> {
   const padded = new Float32Array(samples.length + TAPS - 1);
   padded.set(samples, HALF);
   const out = new Float32Array(samples.length);
@@ -55,6 +59,7 @@ function filter(samples: Int16Array): Float32Array {
     let sum = (lowPass[HALF] as number) * (padded[i + HALF] as number);
     for (let tap = 0; tap < HALF; tap += 1) sum += (lowPass[tap] as number) * ((padded[i + tap] as number) + (padded[i + TAPS - 1 - tap] as number));
     out[i] = sum;
+    if (i % SLICE_SAMPLES === SLICE_SAMPLES - 1) yield;
   }
   return out;
 }
@@ -78,10 +83,10 @@ function activeRms(samples: Float32Array): number {
  * and sets the loudness to −20 dBFS. Silence gives an empty result.
  * @param samples 8 kHz.
  */
-export function shapeSpeech(samples: Int16Array): Int16Array {
+export function* shapeSpeech(samples: Int16Array): SlicedComputation<Int16Array> {
   const audible = findAudible(samples);
   if (audible === null) return new Int16Array(0);
-  const filtered = filter(samples.subarray(audible.start, audible.end));
+  const filtered = yield* filter(samples.subarray(audible.start, audible.end));
   const peak = filtered.reduce((largest, sample) => Math.max(largest, Math.abs(sample)), 1);
   // A clipped peak would spill over the data signal's band: a clause with sharp peaks stays a little quieter.
   const gain = Math.min(TARGET_RMS / Math.max(1, activeRms(filtered)), PEAK / peak);

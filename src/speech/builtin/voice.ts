@@ -3,6 +3,7 @@ import { AgentStreamError } from '../../base/errors.js';
 import { renderBundled } from './bundled-voice.js';
 import { findEspeak, renderWithEspeak } from './espeak.js';
 import type { BuiltinTtsSettings } from './settings.js';
+import { runInSlices } from './slices.js';
 import { shapeSpeech } from './speech-shaping.js';
 
 /** What speaks for the builtin vendor. */
@@ -72,8 +73,8 @@ async function renderEspeak(text: string, options: ClauseOptions): Promise<Int16
   return null;
 }
 
-function renderWithBundled(text: string, settings: BuiltinTtsSettings): Int16Array {
-  return renderBundled(text, { wordsPerMinute: settings.words_per_minute, pitch: settings.pitch });
+function renderWithBundled(text: string, { settings, signal }: ClauseOptions): Promise<Int16Array> {
+  return runInSlices(renderBundled(text, { wordsPerMinute: settings.words_per_minute, pitch: settings.pitch }), signal);
 }
 
 /**
@@ -91,7 +92,7 @@ export async function renderClause(text: string, options: ClauseOptions): Promis
     return known;
   }
   const rendered = name === 'espeak-ng' ? await renderEspeak(text, options) : null;
-  const speech = shapeSpeech(rendered ?? renderWithBundled(text, settings));
+  const speech = await runInSlices(shapeSpeech(rendered ?? (await renderWithBundled(text, options))), options.signal);
   // A clause that the wrong voice had to take is not kept.
   if (rendered !== null || name === 'bundled') remember(key, speech);
   return speech;
