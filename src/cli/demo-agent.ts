@@ -8,7 +8,7 @@ import { cliApiKeyFile } from './connection.js';
 import { createLocalApiKey } from './local-api-key.js';
 
 /** Name of the demo's agent. */
-export const demoAgentName = 'Front desk';
+const demoAgentName = 'Front desk';
 
 /** Agents looked through for one to reuse. */
 const agentsLimit = 200;

@@ -27,7 +27,7 @@ const seconds = (ms: number) => `${(ms / 1000).toFixed(2)} s`;
 const whole = (ms: number) => `${Math.round(ms)} ms`;
 
 /** `eou 320 · llm 1 · tts 40 · out 0`; empty where nothing was measured. */
-export function formatGapParts(parts: GapParts): string {
+function formatGapParts(parts: GapParts): string {
   return (['eou', 'llm', 'tts', 'out'] as const)
     .flatMap((name) => (parts[name] === undefined ? [] : [`${name} ${Math.round(parts[name])}`]))
     .join(' · ');

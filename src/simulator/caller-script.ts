@@ -22,10 +22,10 @@ export type CallerStep =
   | { readonly type: 'drop' };
 
 /** Lines of one script. */
-export const SCRIPT_LINES_LIMIT = 1000;
+const SCRIPT_LINES_LIMIT = 1000;
 
 /** Longest single `wait`. */
-export const WAIT_LIMIT_MS = 10 * 60_000;
+const WAIT_LIMIT_MS = 10 * 60_000;
 
 const DURATION = /^(\d+(?:\.\d+)?)\s*(ms|s)?$/;
 

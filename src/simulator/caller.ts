@@ -8,7 +8,7 @@ import type { ExchangeStats } from './media-exchange.js';
 import type { ConversationTurn } from './turn-log.js';
 
 /** How long the caller waits for an answer before speaking or going on regardless. */
-export const ANSWER_TIMEOUT_MS = 15_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 
 /** What a person takes to begin after the other has clearly finished, on top of the pause that shows it. */
 const REACTION_MS = 150;

@@ -17,8 +17,9 @@ export const SIMULATOR_DOMAIN = 'simulator.cloudonix.net';
 /** The credential of {@link SIMULATOR_DOMAIN} at the fake Cloudonix. Worth nothing anywhere else, so it may be public. */
 export const SIMULATOR_BEARER_TOKEN = 'simulated-cloudonix-bearer-token';
 
-/** Who calls whom when nobody says: numbers reserved for fiction. */
+/** Who calls when nobody says: a number reserved for fiction. */
 export const DEFAULT_FROM = '+12025550143';
+/** Who is called when nobody says. */
 export const DEFAULT_TO = '+12025550199';
 
 /** Longest call unless told otherwise. */

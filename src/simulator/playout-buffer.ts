@@ -23,7 +23,7 @@ export interface PlayoutStats {
 }
 
 /** A hole longer than this is a pause between replies, not an underrun. */
-export const UNDERRUN_WINDOW_MS = 200;
+const UNDERRUN_WINDOW_MS = 200;
 
 /**
  * A carrier's play-out buffer for agent audio. Audio plays in real time from its arrival, in order; `clear` empties it.

@@ -2,7 +2,7 @@ import { FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ } from '../audio/frame.js';
 import { mulawToLinear } from '../audio/g711.js';
 
 /** Amplitude (of 32768) a sample must exceed to count as speech: above line noise and a voice's data signal, below any vowel. */
-export const SPEECH_AMPLITUDE = 800;
+const SPEECH_AMPLITUDE = 800;
 
 /** Samples per 20 ms frame that must exceed {@link SPEECH_AMPLITUDE}: a click is not speech. */
 const SPEECH_SAMPLES_PER_FRAME = 4;

@@ -1,7 +1,7 @@
 import { MULAW_SILENCE, SAMPLE_RATE_HZ } from '../audio/frame.js';
 
 /** Audio kept per track: calls in the simulator are minutes long, and a runaway one must not fill the memory. */
-export const TRACK_LIMIT_MS = 60 * 60_000;
+const TRACK_LIMIT_MS = 60 * 60_000;
 
 const FIRST_CAPACITY_SAMPLES = 30 * SAMPLE_RATE_HZ;
 
