@@ -40,7 +40,7 @@ function spokenPart(text: string): string {
 }
 
 /** Ends a text as a sentence. */
-export function asSentence(text: string): string {
+function asSentence(text: string): string {
   const trimmed = text.trim();
   const capital = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?…]["”]?$/.test(capital) ? capital : `${capital}.`;
