@@ -1,7 +1,7 @@
 import type { Config } from '../config.js';
-import { builtinVoiceName } from '../speech/builtin/index.js';
+
 import { defaultVendorOf } from '../speech/models.js';
-import { findVendor } from '../speech/registry.js';
+import { builtinVoiceName, findVendor } from '../speech/registry.js';
 import type { Leg } from '../speech/vendor.js';
 import type { RunningNode } from './node.js';
 
