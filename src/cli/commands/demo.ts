@@ -16,11 +16,11 @@ import { exitCodes } from '../exit-codes.js';
 import { printTurn } from '../turn-lines.js';
 import { serve, type RunningServer } from './serve.js';
 
-/** Two questions, the long answer to the second one cut short, and a goodbye. */
+/** Two questions, the long answer to the second one cut short, and a goodbye without a pause in it that could end the turn. */
 const script = parseCallerScript(`
   caller: When are you open on Sunday?
   caller: How much is a ticket?
-  interrupt 1200: Thank you, that is all. Goodbye.
+  interrupt 1200: Thank you and goodbye.
 `);
 
 /** How long the run may take to be finished once the stream has ended. */
