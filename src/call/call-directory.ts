@@ -14,6 +14,8 @@ const DRAIN_GOODBYE_MS = 20_000;
 
 /** A place among the calls of this node, taken before anything is allocated for the call. */
 export interface Reservation {
+  /** The call's run is minted: this node holds it until the place is released. */
+  hold(runId: string): void;
   /** The call is answered: it can be controlled and drained. */
   attach(session: CallSession): void;
   /** Idempotent. */
@@ -27,11 +29,13 @@ export interface CallDirectory {
   reserve(): Reservation;
   /** Calls with a place, answered or not. */
   activeCount(): number;
-  /** Runs of answered calls. */
-  liveRunIds(): string[];
+  /** Runs this node is responsible for, from their minting until they are finalised. */
+  heldRunIds(): string[];
   isDraining(): boolean;
   /** Carries out a command, whichever node holds the call. @throws AgentStreamError `run-not-live`, or what the command threw */
   control(runId: string, command: RunCommand, signal: AbortSignal): Promise<void>;
+  /** Hangs up calls whose runs another node has ended. */
+  endLost(runIds: readonly string[]): void;
   /** Begins the goodbye of calls whose owner's quota ran out. */
   endExhausted(runIds: readonly string[]): void;
   /** The provider says the call is over: ends the session if its socket lingers. */
@@ -50,6 +54,7 @@ export function createCallDirectory(options: {
   readonly log: Log;
 }): CallDirectory {
   const { maxCalls, notifications, clock, log } = options;
+  const held = new Set<string>();
   const sessions = new Map<string, CallSession>();
   const waitingCommands = new Map<string, (result: { ok: boolean; code?: string; message?: string }) => void>();
   let places = 0;
@@ -67,6 +72,7 @@ export function createCallDirectory(options: {
       },
     );
   });
+  const unsubscribeEnded = notifications.subscribe('run_ended', ({ runId }) => sessions.get(runId)?.loseRun());
   const unsubscribeResults = notifications.subscribe('run_control_result', (result) => waitingCommands.get(result.commandId)?.(result));
 
   function answer(result: { commandId: string; ok: boolean; code?: string; message?: string }) {
@@ -101,7 +107,7 @@ export function createCallDirectory(options: {
   return {
     maxCalls,
     activeCount: () => places,
-    liveRunIds: () => [...sessions.keys()],
+    heldRunIds: () => [...held],
     isDraining: () => isDraining,
     reserve() {
       if (isDraining) throw new AgentStreamError('node-draining');
@@ -110,15 +116,19 @@ export function createCallDirectory(options: {
       let runId: string | null = null;
       let isReleased = false;
       return {
-        attach(session) {
-          runId = session.runId;
-          sessions.set(runId, session);
+        hold(mintedRunId) {
+          runId = mintedRunId;
+          held.add(mintedRunId);
         },
+        attach: (session) => void sessions.set(session.runId, session),
         release() {
           if (isReleased) return;
           isReleased = true;
           places -= 1;
-          if (runId !== null) sessions.delete(runId);
+          if (runId !== null) {
+            held.delete(runId);
+            sessions.delete(runId);
+          }
           if (places === 0) onEmpty();
         },
       };
@@ -126,6 +136,9 @@ export function createCallDirectory(options: {
     async control(runId, command, signal) {
       const session = sessions.get(runId);
       await (session === undefined ? controlRemotely(runId, command, signal) : session.command(command));
+    },
+    endLost(runIds) {
+      for (const runId of runIds) sessions.get(runId)?.loseRun();
     },
     endExhausted(runIds) {
       for (const runId of runIds) sessions.get(runId)?.requestEnd('quota_exceeded');
@@ -144,6 +157,7 @@ export function createCallDirectory(options: {
     },
     close() {
       unsubscribeControl();
+      unsubscribeEnded();
       unsubscribeResults();
     },
   };

@@ -118,6 +118,13 @@ export class CallSession {
     this.#limits.reach(reason);
   }
 
+  /** Another node took this one for lost and ended the run: the call has neither slot nor record any more, and is hung up. */
+  loseRun(): void {
+    if (!this.#exit.isLive) return;
+    this.#options.log.warn('A call is hung up because another node ended its run', { runId: this.runId });
+    void this.#exit.hangUp({ endReason: 'node_lost', close: new AgentStreamError('internal-error').close });
+  }
+
   /** Hangs up without a goodbye. */
   abandon(endReason: 'drained' | 'caller_hangup'): void {
     void this.#exit.hangUp(ended(endReason));

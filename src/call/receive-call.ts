@@ -119,6 +119,7 @@ async function noteRefusal({ agent }: CallableAgent, failure: AgentStreamError, 
 /** Steps 4 and 5, and the run's end. */
 async function conductRun(incoming: IncomingCall, minted: MintedRun, options: ReceiverOptions): Promise<void> {
   const { stream, place } = incoming;
+  place.hold(minted.run.id);
   const events = options.eventWriters.open(minted.run.id);
   const end = await answerCall({ ...incoming, ...minted, events }, options).then(
     async (session) => {
@@ -143,11 +144,12 @@ async function finalise(minted: MintedRun, end: RunFinalisation, events: EventWr
   events.append('run-ended', { end_reason: end.endReason, close_code: end.closeCode }, end.durationMs);
   await events.close();
   try {
-    await retry(() => store.runs.finalise(runId, end), { clock, signal: options.shutdown, ...FINALISE_RETRIES });
+    const isFirst = await retry(() => store.runs.finalise(runId, end), { clock, signal: options.shutdown, ...FINALISE_RETRIES });
     options.onEnded(minted.provider.name, end.endReason);
-    log.info('A run ended', { runId, endReason: end.endReason, closeCode: end.closeCode, durationMs: end.durationMs });
+    if (isFirst) log.info('A run ended', { runId, endReason: end.endReason, closeCode: end.closeCode, durationMs: end.durationMs });
+    else log.warn('A run had been ended before its call was', { runId, endReason: end.endReason });
   } catch (error) {
-    // The lease runs out and the sweeper ends the run.
+    // No longer held, its lease runs out and the sweeper ends the run.
     log.error('A run could not be finalised', { runId, error: toAgentStreamError(error).message });
   }
 }

@@ -107,11 +107,12 @@ async function composeNode(
     nodeId,
     clock,
     log,
-    liveRunIds: () => directory.liveRunIds(),
+    heldRunIds: () => directory.heldRunIds(),
+    onEnded: (runIds) => directory.endLost(runIds),
     onExhausted: (runIds) => directory.endExhausted(runIds),
   });
   disposal.add(() => leases.stop());
-  const sweeper = startSweeper({ store, clock, log, ...(isExclusive ? { exclusiveNodeId: nodeId } : {}) });
+  const sweeper = startSweeper({ store, nodeId, heldRunIds: () => directory.heldRunIds(), isExclusive, clock, log });
   disposal.add(() => sweeper.stop());
 
   let publicUrl = config.publicUrl;
@@ -186,9 +187,8 @@ async function composeNode(
   };
 }
 
-/** AGENT_STREAM_BOOTSTRAP_API_KEY: an empty installation gets an organization, its owner and that key. */
-async function bootstrap({ accounts }: Store, { bootstrapApiKey }: Config): Promise<void> {
-  if (bootstrapApiKey === null || !(await accounts.isEmpty())) return;
-  const { organization, owner } = await accounts.createOrganization({ name: 'Default', ownerEmail: 'owner@localhost' });
-  await accounts.createApiKey({ organizationId: organization.id, userId: owner.id, name: 'Bootstrap', key: bootstrapApiKey });
+/** AGENT_STREAM_BOOTSTRAP_API_KEY: an empty installation gets an organization, its owner and that key, whichever node comes first. */
+async function bootstrap({ accounts }: Store, { bootstrapApiKey: key }: Config): Promise<void> {
+  if (key === null) return;
+  await accounts.createFirstOrganization({ name: 'Default', ownerEmail: 'owner@localhost', apiKey: { name: 'Bootstrap', key } });
 }

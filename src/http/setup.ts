@@ -30,10 +30,9 @@ export async function openSetup(accounts: AccountStore): Promise<Setup> {
   let expected = token === null ? null : digest(token);
 
   async function create(request: SetupRequest): Promise<SetupResult | null> {
-    if (!(await accounts.isEmpty())) return null;
-    const { organization, owner } = await accounts.createOrganization({ name: request.organizationName, ownerEmail: request.email });
-    const { key } = await accounts.createApiKey({ organizationId: organization.id, userId: owner.id, name: 'Set-up' });
-    return { organizationId: organization.id, userId: owner.id, key };
+    const { organizationName: name, email: ownerEmail } = request;
+    const first = await accounts.createFirstOrganization({ name, ownerEmail, apiKey: { name: 'Set-up' } });
+    return first === null ? null : { organizationId: first.organization.id, userId: first.owner.id, key: first.key };
   }
 
   return {

@@ -15,16 +15,19 @@ export interface Leases {
 }
 
 /**
- * Extends the leases of this node's live runs every {@link HEARTBEAT_INTERVAL_MS}, and tells which of them have used up their owner's
- * minutes. A database that does not answer is logged and tried again at the next beat; one beat never overlaps another.
+ * Extends the leases of the runs this node holds every {@link HEARTBEAT_INTERVAL_MS}, and tells which of them have ended without it and
+ * which have used up their owner's minutes. A run it does not hold is not kept alive, whoever minted it. A database that does not answer is
+ * logged and tried again at the next beat; one beat never overlaps another.
  */
 export function startLeases(options: {
   store: { readonly runs: Pick<RunStore, 'heartbeat'>; readonly quotas: Pick<QuotaStore, 'findExhausted'> };
   nodeId: string;
   clock: Clock;
   log: Log;
-  /** Runs whose calls this node holds. */
-  liveRunIds: () => readonly string[];
+  /** Runs whose calls this node holds, from their minting until they are finalised. */
+  heldRunIds: () => readonly string[];
+  /** Called with held runs that have ended: by this node a moment ago, or by another one that took this node for lost. */
+  onEnded: (runIds: readonly string[]) => void;
   /** Called with those whose quota is used up; again at every beat until they have ended. */
   onExhausted: (runIds: readonly string[]) => void;
 }): Leases {
@@ -32,10 +35,13 @@ export function startLeases(options: {
   let current: Promise<void> | null = null;
 
   async function beat(): Promise<void> {
+    const held = options.heldRunIds();
+    if (held.length === 0) return;
     try {
-      await store.runs.heartbeat(nodeId, LEASE_MS);
-      const liveRunIds = options.liveRunIds();
-      const exhausted = liveRunIds.length === 0 ? [] : await store.quotas.findExhausted(liveRunIds);
+      const live = new Set(await store.runs.heartbeat(nodeId, held, LEASE_MS));
+      const ended = held.filter((runId) => !live.has(runId));
+      if (ended.length > 0) options.onEnded(ended);
+      const exhausted = await store.quotas.findExhausted(held);
       if (exhausted.length > 0) options.onExhausted(exhausted);
     } catch (error) {
       log.warn('The heartbeat failed; trying again at the next one', { code: toAgentStreamError(error).code });

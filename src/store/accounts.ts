@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { isUuid, randomSecret, uuidv7 } from '../base/ids.js';
-import { queryRows, type Database } from './database.js';
+import { queryRows, type Database, type Queryable } from './database.js';
 import { storableText } from './encode-json.js';
 import { apiKeys, organizations, users } from './schema.js';
-import type { AccountStore, ApiKey, Principal } from './store.js';
+import type { AccountStore, ApiKey, Organization, Principal, User } from './store.js';
 
 /** Calls a new organization may hold at once. */
 const DEFAULT_CONCURRENT_CALLS = 100;
+/** Advisory lock under which the first organization is created. */
+const FIRST_ORGANIZATION_LOCK_ID = 7_316_402_553;
 /** Random bytes of a generated API key. */
 const API_KEY_BYTES = 32;
 const API_KEY_PREFIX = 'as_';
@@ -39,23 +41,17 @@ export const hashSecret = (secret: string): Buffer => createHash('sha256').updat
 export function createAccountStore({ orm, pool, clock }: Database): AccountStore {
   const newId = () => uuidv7(clock.wallMs());
   return {
-    async isEmpty() {
-      return (await orm.select({ id: organizations.id }).from(organizations).limit(1)).length === 0;
-    },
+    isEmpty: () => isEmpty(orm),
 
-    createOrganization: (input) =>
+    createOrganization: (input) => orm.transaction((transaction) => insertOrganization(transaction, input, newId)),
+
+    createFirstOrganization: (input) =>
       orm.transaction(async (transaction) => {
-        const [organization] = await transaction
-          .insert(organizations)
-          .values({ id: newId(), name: storableText(input.name), concurrentCalls: DEFAULT_CONCURRENT_CALLS })
-          .returning(organizationColumns);
-        if (organization === undefined) throw new Error('INSERT returned no row');
-        const [owner] = await transaction
-          .insert(users)
-          .values({ id: newId(), organizationId: organization.id, email: storableText(input.ownerEmail).trim().toLowerCase() })
-          .returning(userColumns);
-        if (owner === undefined) throw new Error('INSERT returned no row');
-        return { organization, owner };
+        await transaction.execute(sql`SELECT pg_advisory_xact_lock(${FIRST_ORGANIZATION_LOCK_ID})`);
+        if (!(await isEmpty(transaction))) return null;
+        const { organization, owner } = await insertOrganization(transaction, input, newId);
+        const { key } = await insertApiKey(transaction, { organizationId: organization.id, userId: owner.id, ...input.apiKey }, newId);
+        return { organization, owner, key };
       }),
 
     async getOrganization(id) {
@@ -81,23 +77,7 @@ export function createAccountStore({ orm, pool, clock }: Database): AccountStore
       return orm.select(userColumns).from(users).where(eq(users.organizationId, organizationId)).orderBy(asc(users.id));
     },
 
-    async createApiKey(input) {
-      const key = input.key ?? API_KEY_PREFIX + randomSecret(API_KEY_BYTES);
-      const [apiKey] = await orm
-        .insert(apiKeys)
-        .values({
-          id: newId(),
-          organizationId: input.organizationId,
-          userId: input.userId,
-          name: storableText(input.name),
-          prefix: storableText(key.slice(0, SHOWN_CHARACTERS)),
-          keyHash: hashSecret(key),
-          expiresAt: input.expiresAt ?? null,
-        })
-        .returning(apiKeyColumns);
-      if (apiKey === undefined) throw new Error('INSERT returned no row');
-      return { apiKey, key };
-    },
+    createApiKey: (input) => insertApiKey(orm, input, newId),
 
     async authenticate(key): Promise<Principal | null> {
       const [principal] = await queryRows<{ organizationId: string; userId: string; apiKeyId: string }>(pool, authenticateSql, [hashSecret(key)]);
@@ -118,6 +98,50 @@ export function createAccountStore({ orm, pool, clock }: Database): AccountStore
       return deleted.length > 0;
     },
   };
+}
+
+async function isEmpty(database: Queryable): Promise<boolean> {
+  return (await database.select({ id: organizations.id }).from(organizations).limit(1)).length === 0;
+}
+
+async function insertOrganization(
+  transaction: Queryable,
+  input: { name: string; ownerEmail: string },
+  newId: () => string,
+): Promise<{ organization: Organization; owner: User }> {
+  const [organization] = await transaction
+    .insert(organizations)
+    .values({ id: newId(), name: storableText(input.name), concurrentCalls: DEFAULT_CONCURRENT_CALLS })
+    .returning(organizationColumns);
+  if (organization === undefined) throw new Error('INSERT returned no row');
+  const [owner] = await transaction
+    .insert(users)
+    .values({ id: newId(), organizationId: organization.id, email: storableText(input.ownerEmail).trim().toLowerCase() })
+    .returning(userColumns);
+  if (owner === undefined) throw new Error('INSERT returned no row');
+  return { organization, owner };
+}
+
+async function insertApiKey(
+  database: Queryable,
+  input: Parameters<AccountStore['createApiKey']>[0],
+  newId: () => string,
+): Promise<{ apiKey: ApiKey; key: string }> {
+  const key = input.key ?? API_KEY_PREFIX + randomSecret(API_KEY_BYTES);
+  const [apiKey] = await database
+    .insert(apiKeys)
+    .values({
+      id: newId(),
+      organizationId: input.organizationId,
+      userId: input.userId,
+      name: storableText(input.name),
+      prefix: storableText(key.slice(0, SHOWN_CHARACTERS)),
+      keyHash: hashSecret(key),
+      expiresAt: input.expiresAt ?? null,
+    })
+    .returning(apiKeyColumns);
+  if (apiKey === undefined) throw new Error('INSERT returned no row');
+  return { apiKey, key };
 }
 
 /** Looks the key up and stamps its use at most once a minute, so that a busy key costs no write per request. */

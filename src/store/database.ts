@@ -26,6 +26,8 @@ const CONNECTION_TIMEOUT_MS = 5_000;
 const IDLE_CONNECTION_TIMEOUT_MS = 60_000;
 /** No statement of ours takes longer; one that does must not hold what others wait for. */
 const STATEMENT_TIMEOUT_MS = 20_000;
+/** A server that has not even said so by then is frozen, or the network forgot the connection: it is given up. */
+const ANSWER_TIMEOUT_MS = 25_000;
 const LOCK_TIMEOUT_MS = 10_000;
 /** Frees the locks of a node that froze within a transaction. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
@@ -36,6 +38,7 @@ export function openDatabase(options: { poolConfig: pg.PoolConfig; maxConnection
     connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
     idleTimeoutMillis: IDLE_CONNECTION_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: ANSWER_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_TIMEOUT_MS,
     keepAlive: true,
@@ -56,13 +59,15 @@ export function openDatabase(options: { poolConfig: pg.PoolConfig; maxConnection
   return { pool, orm: drizzle(pool), clock: options.clock, queryCount: () => queries };
 }
 
-/** Rows of one hand-written statement. */
+/** Rows of one hand-written statement. Past `timeoutMs` it fails, and the pool drops its connection. */
 export async function queryRows<Row extends pg.QueryResultRow>(
   connection: pg.Pool | pg.PoolClient,
   text: string,
   values: readonly unknown[],
+  timeoutMs: number = ANSWER_TIMEOUT_MS,
 ): Promise<Row[]> {
-  const { rows } = await connection.query<Row>(text, [...values]);
+  const query: pg.QueryConfig & { query_timeout: number } = { text, values: [...values], query_timeout: timeoutMs };
+  const { rows } = await connection.query<Row>(query);
   return rows;
 }
 

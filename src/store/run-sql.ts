@@ -89,16 +89,34 @@ WITH lost AS (
 ), counted AS (${countUsageSql('ended', '0', 'sum(duration_ms)')})
 ${notifyEndedSql}`;
 
+/** A lease that ran out: its node died, or could not extend it. */
+export const hasExpiredSql = 'lease_expires_at <= clock_timestamp()';
+
+/**
+ * $1 node that sweeps, $2 runs it holds, $3 whether the database is exclusive, $4 until when leases are believed. The last is checked by the
+ * database, so that a statement which a frozen database carries out when it wakes up ends nothing.
+ */
+export const isLostSql = `((node_id <> $1 AND $3::boolean)
+  OR (${hasExpiredSql} AND clock_timestamp() < $4::timestamptz AND NOT (node_id = $1 AND id = ANY($2::uuid[]))))`;
+
+/**
+ * A run of another node whose lease ran out and that still has the session of run $2, which is another socket's attempt at it.
+ * $1 session.
+ */
+export const isStaleHolderSql = `${hasExpiredSql} AND session_id = $1
+  AND (organization_id, mode) = (SELECT organization_id, mode FROM runs WHERE id = $2) AND node_id <> (SELECT node_id FROM runs WHERE id = $2)`;
+
 /** $1 id, $2 session, $3 telephony configuration, $4 initial context, $5 gathered context, $6 logs. */
 export const bindSessionSql = `
 UPDATE runs SET session_id = $2, telephony_config_id = $3, initial_context = initial_context || $4::jsonb,
   gathered_context = gathered_context || $5::jsonb, logs = logs || $6::jsonb
 WHERE id = $1 AND state IN ('initialized', 'running')`;
 
-/** $1 node, $2 lease in ms. */
+/** $1 node, $2 its runs, $3 lease in ms. */
 export const heartbeatSql = `
-UPDATE runs SET heartbeat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + $2::float8 * interval '1 millisecond'
-WHERE node_id = $1 AND state IN ('initialized', 'running')`;
+UPDATE runs SET heartbeat_at = clock_timestamp(), lease_expires_at = clock_timestamp() + $3::float8 * interval '1 millisecond'
+WHERE node_id = $1 AND id = ANY($2::uuid[]) AND state IN ('initialized', 'running')
+RETURNING id`;
 
 /** Absent conditions are null. $1 organization, $2 agent, $3 state, $4 end reason, $5 from, $6 to, $7 LIKE pattern, $8 cursor, $9 limit. */
 export const listRunsSql = `

@@ -12,7 +12,8 @@ import type { MintResult, Run, RunFilter, RunFinalisation, RunStore } from './st
 const SWEEP_BATCH = 500;
 const UNIQUE_VIOLATION = '23505';
 
-const hasExpired = 'lease_expires_at <= clock_timestamp()';
+/** Heartbeats and sweeps come every few seconds: one that hangs on a connection that a network forgot must not stand in for the next. */
+const BEAT_TIMEOUT_MS = 4_000;
 
 type MintRow = Run & { refusal: 'quota-exceeded' | 'concurrency-limit' | null; remainingMs: number | null };
 
@@ -44,8 +45,7 @@ export function createRunStore(database: Database): RunStore {
       };
       const outcome = await bind();
       if (outcome !== 'duplicate') return outcome;
-      const isStaleHolder = `${hasExpired} AND session_id = $1 AND (organization_id, mode) = (SELECT organization_id, mode FROM runs WHERE id = $2)`;
-      const freed = await updated(statements.endLostRunsSql(isStaleHolder, 1), [session, id]);
+      const freed = await updated(statements.endLostRunsSql(statements.isStaleHolderSql, 1), [session, id]);
       return freed ? bind() : 'duplicate';
     },
 
@@ -54,19 +54,22 @@ export function createRunStore(database: Database): RunStore {
 
     finalise: (id, finalisation) => updated(statements.finaliseSql, [id, ...finalisationValues(finalisation)]),
 
-    async heartbeat(nodeId, leaseMs) {
-      await pool.query(statements.heartbeatSql, [nodeId, leaseMs]);
+    async heartbeat(nodeId, runIds, leaseMs) {
+      const rows = await queryRows<{ id: string }>(pool, statements.heartbeatSql, [nodeId, runIds, leaseMs], BEAT_TIMEOUT_MS);
+      return rows.map((row) => row.id);
     },
 
-    async sweep(exclusiveNodeId) {
-      const isLost = exclusiveNodeId === undefined ? hasExpired : `(${hasExpired} OR node_id <> $1)`;
-      const values = exclusiveNodeId === undefined ? [] : [exclusiveNodeId];
-      const ids: string[] = [];
+    async sweep({ nodeId, heldRunIds, isExclusive, leasesBelievedUntil }) {
+      const values = [nodeId, heldRunIds, isExclusive, leasesBelievedUntil];
+      const endedRunIds: string[] = [];
       for (;;) {
-        const rows = await queryRows<{ id: string }>(pool, statements.endLostRunsSql(isLost, SWEEP_BATCH), values);
-        ids.push(...rows.map((row) => row.id));
-        if (rows.length < SWEEP_BATCH) return ids;
+        const rows = await queryRows<{ id: string }>(pool, statements.endLostRunsSql(statements.isLostSql, SWEEP_BATCH), values, BEAT_TIMEOUT_MS);
+        endedRunIds.push(...rows.map((row) => row.id));
+        if (rows.length < SWEEP_BATCH) break;
       }
+      const [now] = await queryRows<{ at: Date }>(pool, 'SELECT clock_timestamp() AS at', [], BEAT_TIMEOUT_MS);
+      if (now === undefined) throw new Error('A SELECT without FROM returned no row');
+      return { endedRunIds, at: now.at };
     },
 
     async get(organizationId, id) {

@@ -1,4 +1,4 @@
-import type { Agent, AgentContent, MintResult, Organization, Run, RunFinalisation, Store, User } from '../../src/store/store.js';
+import type { Agent, AgentContent, MintResult, Organization, Run, RunFinalisation, Store, SweepRequest, User } from '../../src/store/store.js';
 
 /** An agent document; the store does not look inside. */
 export const content: AgentContent = {
@@ -46,6 +46,13 @@ export async function mintRun(store: Store, agent: Agent, change: Partial<MintIn
   const result = await mint(store, agent, change);
   if (!result.ok) throw new Error(`Refused: ${result.code}`);
   return result.run;
+}
+
+/** A sweep by a node that holds nothing and believes every lease; `ended` tells whose runs it ended. */
+export async function sweep(store: Store, change: Partial<SweepRequest> = {}): Promise<readonly string[]> {
+  const until = new Date(Date.now() + 60_000);
+  const { endedRunIds } = await store.runs.sweep({ nodeId: 'node-sweeping', heldRunIds: [], isExclusive: false, leasesBelievedUntil: until, ...change });
+  return endedRunIds;
 }
 
 /** How a call that the caller ended is finalised. */

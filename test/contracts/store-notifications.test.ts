@@ -5,7 +5,7 @@ import { systemClock } from '../../src/base/clock.js';
 import { silentLog } from '../../src/base/log.js';
 import type { NotificationPayloads, Store } from '../../src/store/store.js';
 import { openTestStore, type TestStore } from '../support/database.js';
-import { content, createTenant, ending, mintRun } from './store-fixtures.js';
+import { content, createTenant, ending, mintRun, sweep } from './store-fixtures.js';
 
 let test: TestStore;
 /** Another node on the same database. */
@@ -57,7 +57,7 @@ describe('notifications between nodes', () => {
     await test.store.runs.finalise(run.id, ending());
     await test.store.runs.finalise(run.id, ending());
     const lost = await mintRun(test.store, agent, { leaseMs: 0 });
-    await test.store.runs.sweep();
+    await sweep(test.store);
     await eventually(() => expect(endings).toEqual([{ runId: run.id }, { runId: lost.id }]));
     expect(configs).toEqual([{ organizationId: organization.id }, { organizationId: organization.id }]);
     expect(events).toEqual([{ runId: run.id, lastSeq: 5 }]);

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestStore, type TestStore } from '../support/database.js';
-import { createTenant, ending, mint, mintRun } from './store-fixtures.js';
+import { createTenant, ending, mint, mintRun, sweep } from './store-fixtures.js';
 
 let test: TestStore;
 let admin: pg.Pool;
@@ -75,7 +75,7 @@ describe('the life of a run', () => {
     const [first, second, swept] = await Promise.all([
       test.store.runs.finalise(run.id, ending({ durationMs: 1_000 })),
       test.store.runs.finalise(run.id, ending({ durationMs: 1_000 })),
-      test.store.runs.sweep(),
+      sweep(test.store),
     ]);
     const endings = [first, second, swept.includes(run.id)];
     expect(endings.filter(Boolean)).toHaveLength(1);
@@ -130,11 +130,20 @@ describe('one socket per session', () => {
 
   it('is not blocked by a run whose node died', async () => {
     const { organization, agent } = await createTenant(test.store);
-    const [dead, next] = [await mintRun(test.store, agent), await mintRun(test.store, agent)];
+    const [dead, next] = [await mintRun(test.store, agent, { nodeId: 'node-dead' }), await mintRun(test.store, agent)];
     await bind(dead.id, 'orphaned');
     await expireLease(dead.id);
     expect(await bind(next.id, 'orphaned')).toBe('bound');
     expect(await test.store.runs.get(organization.id, dead.id)).toMatchObject({ state: 'failed', endReason: 'node_lost' });
+  });
+
+  it('is blocked by a run that the same node holds, though the database was away for longer than its lease', async () => {
+    const { organization, agent } = await createTenant(test.store);
+    const [held, next] = [await mintRun(test.store, agent), await mintRun(test.store, agent)];
+    await bind(held.id, 'still-held');
+    await expireLease(held.id);
+    expect(await bind(next.id, 'still-held')).toBe('duplicate');
+    expect(await test.store.runs.get(organization.id, held.id)).toMatchObject({ state: 'initialized' });
   });
 
   it('knows sessions per organization', async () => {
@@ -172,31 +181,64 @@ describe('concurrency', () => {
     await test.store.runs.finalise(first.id, ending());
     const second = await mintRun(test.store, agent, { leaseMs: 0 });
     expect((await mint(test.store, agent)).ok).toBe(true);
-    expect(await test.store.runs.sweep()).toContain(second.id);
+    expect(await sweep(test.store)).toContain(second.id);
   });
 });
 
 describe('leases', () => {
-  it('extends those of the node alone, and sweeps the others once', async () => {
+  it('extends those of the runs held alone, and tells which of them are live', async () => {
     const { organization, agent } = await createTenant(test.store);
     const mine = await mintRun(test.store, agent, { nodeId: 'node-alive', leaseMs: 0 });
-    const lost = await mintRun(test.store, agent, { nodeId: 'node-dead', leaseMs: 0 });
-    await test.store.runs.heartbeat('node-alive', 15_000);
-    const swept = await test.store.runs.sweep();
-    expect(swept).toContain(lost.id);
+    const orphan = await mintRun(test.store, agent, { nodeId: 'node-alive', leaseMs: 0 });
+    const foreign = await mintRun(test.store, agent, { nodeId: 'node-other', leaseMs: 0 });
+    const over = await mintRun(test.store, agent, { nodeId: 'node-alive' });
+    await test.store.runs.finalise(over.id, ending());
+    expect(await test.store.runs.heartbeat('node-alive', [mine.id, foreign.id, over.id], 15_000)).toEqual([mine.id]);
+    expect(await test.store.runs.heartbeat('node-alive', [], 15_000)).toEqual([]);
+    const swept = await sweep(test.store);
+    expect(swept).toContain(orphan.id);
+    expect(swept).toContain(foreign.id);
     expect(swept).not.toContain(mine.id);
-    expect(await test.store.runs.sweep()).not.toContain(lost.id);
-    expect(await test.store.runs.get(organization.id, lost.id)).toMatchObject({ state: 'failed', endReason: 'node_lost', closeCode: null });
     expect(await test.store.runs.get(organization.id, mine.id)).toMatchObject({ state: 'initialized' });
   });
 
-  it('ends every run of other nodes at once where the database is exclusive', async () => {
+  it('are swept once', async () => {
+    const { organization, agent } = await createTenant(test.store);
+    const lost = await mintRun(test.store, agent, { nodeId: 'node-dead', leaseMs: 0 });
+    expect(await sweep(test.store)).toContain(lost.id);
+    expect(await sweep(test.store)).not.toContain(lost.id);
+    expect(await test.store.runs.get(organization.id, lost.id)).toMatchObject({ state: 'failed', endReason: 'node_lost', closeCode: null });
+  });
+
+  it('never let a node end what it holds, nor anybody what it cannot believe', async () => {
+    const { agent } = await createTenant(test.store);
+    const held = await mintRun(test.store, agent, { nodeId: 'node-a', leaseMs: 0 });
+    const lost = await mintRun(test.store, agent, { nodeId: 'node-b', leaseMs: 0 });
+    const unheld = await mintRun(test.store, agent, { nodeId: 'node-a', leaseMs: 0 });
+    const asA = { nodeId: 'node-a', heldRunIds: [held.id] };
+    for (const leasesBelievedUntil of [null, new Date(Date.now() - 1_000)]) {
+      const swept = await sweep(test.store, { ...asA, leasesBelievedUntil });
+      for (const run of [held, lost, unheld]) expect(swept).not.toContain(run.id);
+    }
+    const swept = await sweep(test.store, asA);
+    expect(swept).toEqual(expect.arrayContaining([lost.id, unheld.id]));
+    expect(swept).not.toContain(held.id);
+    expect(await sweep(test.store, { ...asA, isExclusive: true })).not.toContain(held.id);
+  });
+
+  it('do not matter where the database is exclusive: every run of another node ends at once', async () => {
     const { agent } = await createTenant(test.store);
     const lost = await mintRun(test.store, agent, { nodeId: 'former-process' });
     const mine = await mintRun(test.store, agent, { nodeId: 'this-process' });
-    const swept = await test.store.runs.sweep('this-process');
+    const swept = await sweep(test.store, { nodeId: 'this-process', isExclusive: true, leasesBelievedUntil: null });
     expect(swept).toContain(lost.id);
     expect(swept).not.toContain(mine.id);
+  });
+
+  it('are told by the database’s own clock', async () => {
+    const { at } = await test.store.runs.sweep({ nodeId: 'n', heldRunIds: [], isExclusive: false, leasesBelievedUntil: null });
+    const { rows } = await admin.query<{ ms: number }>('SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms');
+    expect(Math.abs((rows[0]?.ms ?? 0) - at.getTime())).toBeLessThan(5_000);
   });
 
   it('takes the last event as the end of a lost run', async () => {
@@ -210,7 +252,7 @@ describe('leases', () => {
       [run.id],
     );
     await admin.query(`UPDATE run_events SET recorded_at = now() - interval '10 seconds' WHERE run_id = $1`, [run.id]);
-    await test.store.runs.sweep();
+    await sweep(test.store);
     const stored = await test.store.runs.get(organization.id, run.id);
     expect(Math.abs((stored?.durationMs ?? 0) - 90_000)).toBeLessThan(2_000);
     expect((await test.store.quotas.get(organization.id, owner.id))?.usage.usedMs).toBe(stored?.durationMs);

@@ -32,6 +32,18 @@ describe('accounts', () => {
     await fresh.dispose();
   });
 
+  it('get their first organization, with its key, once, however many nodes try at once', async () => {
+    const fresh = await openTestStore();
+    const input = { name: 'First', ownerEmail: 'Owner@Example.com', apiKey: { name: 'Bootstrap', key: 'a-key-of-the-environment-0123' } };
+    const results = await Promise.all(Array.from({ length: 8 }, () => fresh.store.accounts.createFirstOrganization(input)));
+    const [first, ...more] = results.filter((result) => result !== null);
+    expect(more).toEqual([]);
+    expect(first).toMatchObject({ organization: { name: 'First' }, owner: { email: 'owner@example.com' }, key: input.apiKey.key });
+    expect(await fresh.store.accounts.authenticate(input.apiKey.key)).toMatchObject({ organizationId: first?.organization.id, userId: first?.owner.id });
+    expect(await fresh.store.accounts.createFirstOrganization({ ...input, apiKey: { name: 'Set-up' } })).toBeNull();
+    await fresh.dispose();
+  });
+
   it('change what is named and leave the rest', async () => {
     const { organization } = await createTenant(test.store);
     const models = { stt: { vendor: 'builtin' } };

@@ -40,6 +40,15 @@ export interface AccountStore {
   /** True while no organization exists: the first start. */
   isEmpty(): Promise<boolean>;
   createOrganization(input: { name: string; ownerEmail: string }): Promise<{ organization: Organization; owner: User }>;
+  /**
+   * Organization, owner and API key in one transaction, only where no organization exists: of any number of nodes that try at once, one
+   * succeeds. Null for the others. `apiKey` as in {@link AccountStore.createApiKey}.
+   */
+  createFirstOrganization(input: {
+    name: string;
+    ownerEmail: string;
+    apiKey: { name: string; key?: string | undefined };
+  }): Promise<{ organization: Organization; owner: User; key: string } | null>;
   getOrganization(id: string): Promise<Organization | null>;
   updateOrganization(id: string, change: { concurrentCalls?: number | undefined; defaultModels?: unknown }): Promise<Organization | null>;
   listUsers(organizationId: string): Promise<readonly User[]>;

@@ -62,6 +62,23 @@ export interface RunFinalisation extends RunEnding {
   readonly recordingPath: string | null;
 }
 
+/** Whose runs a sweep may end: never one that the sweeping node holds. */
+export interface SweepRequest {
+  readonly nodeId: string;
+  /** Runs whose calls the node holds. */
+  readonly heldRunIds: readonly string[];
+  /** No other node uses the database: every live run of another id is lost, whatever its lease. */
+  readonly isExclusive: boolean;
+  /** Until then, by the database's clock, a lease that ran out counts. Null: none does. */
+  readonly leasesBelievedUntil: Date | null;
+}
+
+/** What a sweep did, and the database's time after it. */
+export interface SweepResult {
+  readonly endedRunIds: readonly string[];
+  readonly at: Date;
+}
+
 /**
  * Runs. A live run (`initialized` or `running` with an unexpired lease) *is* the concurrency slot: there is no second ledger that
  * could leak. All of a node's leases are extended by one statement (`heartbeat`).
@@ -99,13 +116,13 @@ export interface RunStore {
   markRunning(id: string): Promise<boolean>;
   /** Compare-and-set to the terminal state that follows from the reason, and the owner's usage with it. False if already ended. */
   finalise(id: string, finalisation: RunFinalisation): Promise<boolean>;
-  /** Extends the leases of the node's live runs. */
-  heartbeat(nodeId: string, leaseMs: number): Promise<void>;
+  /** Extends the leases of those of `runIds` that are the node's and live, and returns them; the others have ended. Answers or fails within seconds. */
+  heartbeat(nodeId: string, runIds: readonly string[], leaseMs: number): Promise<readonly string[]>;
   /**
-   * Ends runs whose lease has expired as `node_lost`, and releases what they held; duration up to the last event.
-   * `exclusiveNodeId` set (embedded database, one node): every live run of another node is lost at once.
+   * Ends lost runs as `node_lost`, and releases what they held; duration up to the last event. Lost are runs whose lease ran out, as far
+   * as leases are believed, and all of other nodes where the database is exclusive. Answers or fails within seconds.
    */
-  sweep(exclusiveNodeId?: string): Promise<readonly string[]>;
+  sweep(request: SweepRequest): Promise<SweepResult>;
   get(organizationId: string, id: string): Promise<Run | null>;
   list(organizationId: string, filter: RunFilter & PageRequest): Promise<Page<Run>>;
   /** The newest run bound to the provider session within the organization. */
