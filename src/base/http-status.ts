@@ -16,7 +16,7 @@ export function parseRetryAfterMs(header: string | null | undefined): number | u
   return Math.min(MAX_RETRY_AFTER_MS, Number(header) * 1000);
 }
 
-/** The error that a vendor's HTTP status stands for. `details` hold `httpStatus` and, where the vendor gave it, `retryAfterMs`. */
+/** The error that a vendor's HTTP status means: `details` hold `httpStatus` and, where the vendor gave it, `retryAfterMs`. */
 export function vendorStatusError(httpStatus: number, retryAfter?: string | null, cause?: unknown): AgentStreamError {
   const retryAfterMs = parseRetryAfterMs(retryAfter);
   return new AgentStreamError(codeOf(httpStatus), {

@@ -13,10 +13,16 @@ export interface RetryPolicy {
 
 /**
  * How long to wait after the `failures`-th failure in a row (1, 2, …), or null when it is final.
- * The wait is between half and all of `baseDelayMs · 2^(failures-1)`, so that callers that failed together do not return together.
+ * The wait is between half and all of `baseDelayMs · 2^(failures-1)`, so that callers that failed together do not return
+ * together.
  * An error that is not `retryable` is final. `details.retryAfterMs`, what the peer asked for, is a lower bound.
  */
-export function retryDelayMs(error: AgentStreamError, failures: number, policy: RetryPolicy, random: () => number = Math.random): number | null {
+export function retryDelayMs(
+  error: AgentStreamError,
+  failures: number,
+  policy: RetryPolicy,
+  random: () => number = Math.random,
+): number | null {
   if (!error.retryable || failures >= policy.attempts) return null;
   const backoffMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failures - 1));
   const askedMs = error.details?.['retryAfterMs'];

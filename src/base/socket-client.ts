@@ -64,7 +64,8 @@ function unreachable(message: string, cause?: unknown): AgentStreamError {
 /** The error of a socket that failed after it had opened: what the peer sent breaks RFC 6455, or the network did. */
 function failureOf(error: Error): AgentStreamError {
   const isProtocol = 'code' in error && String(error.code).startsWith('WS_ERR');
-  return isProtocol ? new AgentStreamError('vendor-protocol', { cause: error }) : unreachable('The connection to the vendor broke.', error);
+  if (isProtocol) return new AgentStreamError('vendor-protocol', { cause: error });
+  return unreachable('The connection to the vendor broke.', error);
 }
 
 /** A client that never connects: for a signal that has aborted, or a URL that cannot be one. */
@@ -83,7 +84,8 @@ function createSocket(options: SocketClientOptions): WebSocket | AgentStreamErro
 }
 
 /**
- * Opens a WebSocket to a vendor. Returns at once and connects in the background; every failure arrives in `onClose`, nothing is thrown.
+ * Opens a WebSocket to a vendor. Returns at once and connects in the background; every failure arrives in `onClose`, nothing is
+ * thrown.
  * A refused upgrade becomes the error of its HTTP status; time-outs and network failures become `vendor-unreachable`.
  */
 export function openSocketClient(options: SocketClientOptions): SocketClient {
@@ -175,7 +177,9 @@ function attach(socket: WebSocket, options: SocketClientOptions): SocketClient {
     request.destroy();
   });
   // Stays attached for good: terminating a socket that is still connecting reports an error that nobody else would take.
-  socket.on('error', (error) => fail(state.kind === 'open' ? failureOf(error) : unreachable('The connection to the vendor failed.', error)));
+  socket.on('error', (error) => {
+    fail(state.kind === 'open' ? failureOf(error) : unreachable('The vendor took no connection.', error));
+  });
   socket.on('close', (code, reason) => {
     if (code === 1006) fail(unreachable('The connection to the vendor broke.'));
     else if (leave()) options.onClose({ code, reason: reason.toString() });

@@ -16,8 +16,11 @@ export interface Vitals {
   readonly pingedMs: number | null;
 }
 
+/** What a look at a connection finds. */
+export type Verdict = 'alive' | 'ping' | 'stuck' | 'silent';
+
 /** Decides whether a connection is alive: `stuck` when the peer stopped reading, `silent` when it does not answer a ping. */
-export function judgeVitals(vitals: Vitals, nowMs: number, idlePingMs: number | undefined): 'alive' | 'ping' | 'stuck' | 'silent' {
+export function judgeVitals(vitals: Vitals, nowMs: number, idlePingMs: number | undefined): Verdict {
   if (vitals.unsent > 0 && nowMs - vitals.sendProgressMs >= SEND_AGE_LIMIT_MS) return 'stuck';
   if (idlePingMs === undefined) return 'alive';
   if (vitals.pingedMs !== null) return nowMs - vitals.pingedMs >= PONG_LIMIT_MS ? 'silent' : 'alive';

@@ -20,7 +20,10 @@ function createCartesiaTextToSpeech(settings: CartesiaSettings, context: VendorC
     voice: settings.voice,
     cacheKey: cartesiaCacheKey(settings),
     capabilities: { wordTimes: settings.word_times },
-    open: (options) => openCartesiaStream({ url, headers, clock: context.clock, writeRequest: createRequestWriter(settings, options.language) }, options),
+    open(options) {
+      const writeRequest = createRequestWriter(settings, options.language);
+      return openCartesiaStream({ url, headers, clock: context.clock, writeRequest }, options);
+    },
   };
 }
 

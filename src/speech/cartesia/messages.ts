@@ -2,16 +2,26 @@ import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
 import { asRecord, parseJsonRecord } from '../../base/json.js';
 import { cartesiaLanguage, type CartesiaSettings } from './settings.js';
 
-/** A message of Cartesia's speech WebSocket (docs.cartesia.ai/api-reference/tts/websocket). `contextId` is null where the vendor names none. */
+/** When one word is spoken, in milliseconds since the first sample of its context. */
+export interface SpokenWord {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/**
+ * A message of Cartesia's speech WebSocket (docs.cartesia.ai/api-reference/tts/websocket). `contextId` is null where the vendor
+ * names none.
+ */
 export type SpeechMessage =
   | { readonly type: 'chunk'; readonly contextId: string | null; readonly audio: Buffer }
-  | { readonly type: 'words'; readonly contextId: string | null; readonly words: readonly { readonly text: string; readonly startMs: number; readonly endMs: number }[] }
+  | { readonly type: 'words'; readonly contextId: string | null; readonly words: readonly SpokenWord[] }
   | { readonly type: 'done'; readonly contextId: string | null }
   | { readonly type: 'error'; readonly contextId: string | null; readonly httpStatus: number }
   /** Flush marks, phonemes, and what may come. */
   | { readonly type: 'unknown' };
 
-function parseWords(timestamps: unknown): { text: string; startMs: number; endMs: number }[] {
+function parseWords(timestamps: unknown): SpokenWord[] {
   const { words, start, end } = asRecord(timestamps);
   if (!Array.isArray(words) || !Array.isArray(start) || !Array.isArray(end)) return [];
   return words.flatMap((text: unknown, index) => {
@@ -22,6 +32,10 @@ function parseWords(timestamps: unknown): { text: string; startMs: number; endMs
   });
 }
 
+function decodeAudio(base64: unknown): Buffer {
+  return Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64');
+}
+
 /** Reads a message; null for what is not a JSON object. */
 export function parseSpeechMessage(data: Buffer): SpeechMessage | null {
   const message = parseJsonRecord(data);
@@ -29,7 +43,7 @@ export function parseSpeechMessage(data: Buffer): SpeechMessage | null {
   const contextId = typeof message['context_id'] === 'string' ? message['context_id'] : null;
   switch (message['type']) {
     case 'chunk':
-      return { type: 'chunk', contextId, audio: Buffer.from(typeof message['data'] === 'string' ? message['data'] : '', 'base64') };
+      return { type: 'chunk', contextId, audio: decodeAudio(message['data']) };
     case 'timestamps':
       return { type: 'words', contextId, words: parseWords(message['word_timestamps']) };
     case 'done':
@@ -41,8 +55,11 @@ export function parseSpeechMessage(data: Buffer): SpeechMessage | null {
   }
 }
 
-/** Writes generation requests for one call. Every request of a context must repeat the same fields besides its text. */
-export function createRequestWriter(settings: CartesiaSettings, callLanguage: string): (contextId: string, transcript: string, isLast: boolean) => string {
+/** Writes one generation request; `isLast`: no more text will come for the context. */
+export type WriteRequest = (contextId: string, transcript: string, isLast: boolean) => string;
+
+/** Writes the requests of one call. Every request of a context must repeat the same fields besides its text. */
+export function createRequestWriter(settings: CartesiaSettings, callLanguage: string): WriteRequest {
   const fields = JSON.stringify({
     model_id: settings.model,
     voice: { mode: 'id', id: settings.voice },

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** Options of the text-to-speech leg. */
 export const cartesiaSettingsSchema = z.strictObject({
-  model: z.string().min(1).max(100).default('sonic-3').describe('Model name (docs.cartesia.ai/build-with-cartesia/tts-models/latest).'),
+  model: z.string().min(1).max(100).default('sonic-3').describe('Model name, for example sonic-3 or sonic-latest.'),
   voice: z
     .string()
     .min(1)
@@ -11,7 +11,10 @@ export const cartesiaSettingsSchema = z.strictObject({
     .describe('Voice id. Default: Katie, a public English voice that Cartesia recommends for agents.'),
   language: z.string().min(2).max(20).optional().describe('BCP 47 tag. Default: the language of the agent.'),
   speed: z.number().min(0.6).max(1.5).optional().describe('1 is the pace of the voice; sonic-3 and newer.'),
-  word_times: z.boolean().default(true).describe('Ask when each word is spoken, so that the record of an interrupted reply is exact.'),
+  word_times: z
+    .boolean()
+    .default(true)
+    .describe('Ask when each word is spoken, so that the record of an interrupted reply is exact.'),
 });
 
 /** Parsed options of the text-to-speech leg. */

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import { openSocketClient, type SocketClient, type SocketEnd } from '../../base/socket-client.js';
 import type { TextToSpeechOptions, TextToSpeechStream } from '../text-to-speech.js';
-import { cancelRequest, parseSpeechMessage } from './messages.js';
+import { cancelRequest, parseSpeechMessage, type WriteRequest } from './messages.js';
 import { createUtterance, type LiveUtterance, type UtteranceWire } from './utterance.js';
 
 const CONNECT_TIMEOUT_MS = 2000;
@@ -19,7 +19,7 @@ export interface CartesiaTarget {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly clock: Clock;
-  readonly writeRequest: (contextId: string, transcript: string, isLast: boolean) => string;
+  readonly writeRequest: WriteRequest;
 }
 
 type State =

@@ -8,7 +8,7 @@ import type { SpeechMessage } from './messages.js';
 /** Text or the end of text that brings no audio for this long is lost. */
 const STALL_AFTER_MS = 2000;
 
-/** The vendor ends a context a second after its last audio and refuses text for it from then on; less what a message is under way. */
+/** The vendor ends a context a second after its last audio and refuses text for it from then on; less a message's way there. */
 const CONTEXT_QUIET_MS = 900;
 
 /** Knows whether audio is due, from when text left and audio came. */
@@ -61,14 +61,18 @@ function shiftWords(words: Words, offsetMs: number): Words {
   return words.map((word) => ({ text: word.text, startMs: word.startMs + offsetMs, endMs: word.endMs + offsetMs }));
 }
 
+function unreachable(message: string): AgentStreamError {
+  return new AgentStreamError('vendor-unreachable', { message });
+}
+
 type State =
   /** `contextId` null: no text is with the vendor. */
   | { readonly kind: 'speaking'; readonly contextId: string | null; readonly isEnded: boolean }
   | { readonly kind: 'over' };
 
 /**
- * Speaks one reply. The vendor closes a context about a second after its last audio, so an utterance whose text pauses for longer continues in
- * another context.
+ * Speaks one reply. The vendor closes a context about a second after its last audio, so an utterance whose text pauses for longer
+ * continues in another context.
  */
 export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (event: TextToSpeechEvent) => void): LiveUtterance {
   let state: State = { kind: 'speaking', contextId: null, isEnded: false };
@@ -78,7 +82,7 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
   let audioBytes = 0;
   /** Audio before the current context, in ms: where its word times start. */
   let contextStartMs = 0;
-  const watch = createAudioWatch(clock, () => lose(new AgentStreamError('vendor-unreachable', { message: 'The vendor stopped sending audio.' })));
+  const watch = createAudioWatch(clock, () => lose(unreachable('The vendor stopped sending audio.')));
 
   function leave(): void {
     watch.stop();
@@ -112,7 +116,7 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
     const contextId = state.contextId ?? wire.openContext();
     state = { kind: 'speaking', contextId, isEnded: isLast };
     watch.noteText();
-    if (!wire.speak(contextId, text, isLast)) fail(new AgentStreamError('vendor-unreachable', { message: 'The vendor takes no more text.' }));
+    if (!wire.speak(contextId, text, isLast)) fail(unreachable('The vendor takes no more text.'));
   }
 
   /** Drops a context that has said everything and that the vendor has given up by now. */

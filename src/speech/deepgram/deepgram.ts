@@ -11,7 +11,10 @@ function createDeepgramSpeechToText(settings: DeepgramSettings, context: VendorC
     vendor: 'deepgram',
     model: settings.model,
     capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false },
-    open: (options) => openDeepgramStream({ url: listenUrl(endpoint, settings, options), headers, clock: context.clock }, options),
+    open(options) {
+      const url = listenUrl(endpoint, settings, options);
+      return openDeepgramStream({ url, headers, clock: context.clock }, options);
+    },
   };
 }
 

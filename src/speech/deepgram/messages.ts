@@ -21,12 +21,16 @@ export type ListenMessage =
   /** Metadata, speech events, and what may come: alive, and nothing to do. */
   | { readonly type: 'unknown' };
 
-/** Control messages, which are text frames; audio is binary frames. */
+/** Keeps a connection open that gets no audio. Control messages are text frames; audio is binary frames. */
 export const keepAliveMessage = '{"type":"KeepAlive"}';
+/** Asks for what is still in the recogniser. */
 export const finalizeMessage = '{"type":"Finalize"}';
+/** Ends the stream in order. */
 export const closeStreamMessage = '{"type":"CloseStream"}';
 
-const toMs = (seconds: unknown): number => (typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0);
+function toMs(seconds: unknown): number {
+  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
+}
 
 /** Reads a message; null for what is not a JSON object. */
 export function parseListenMessage(data: Buffer): ListenMessage | null {

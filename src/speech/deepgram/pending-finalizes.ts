@@ -11,8 +11,8 @@ export interface PendingFinalizes {
   /** Remembers a request for everything before `position`. Answers the oldest when there are too many. */
   add(position: number, dueMs: number): number;
   /**
-   * The vendor answered one explicitly, having heard everything before `position`. Not counted when that reaches no further than what was
-   * settled before: it is the late answer to a request that is settled already.
+   * The vendor answered one explicitly, having heard everything before `position`. Not counted when that reaches no further than
+   * what was settled before: it is the late answer to a request that is settled already.
    */
   settleAnswered(position: number): number;
   /** The vendor reported everything before `position`. Deepgram does not answer a Finalize that finds nothing to finalize. */

@@ -8,7 +8,11 @@ const MAX_KEYTERMS = 100;
 export const deepgramSettingsSchema = z.strictObject({
   model: z.string().min(1).max(100).default('nova-3').describe('Model name, for example nova-3 or nova-2-phonecall.'),
   language: z.string().min(2).max(20).optional().describe('BCP 47 tag, or multi. Default: the language of the agent.'),
-  keyterms: z.array(z.string().min(1).max(100)).max(MAX_KEYTERMS).default([]).describe('Names and words to expect, besides those of the agent.'),
+  keyterms: z
+    .array(z.string().min(1).max(100))
+    .max(MAX_KEYTERMS)
+    .default([])
+    .describe('Names and words to expect, besides those of the agent.'),
   endpointing_ms: z.int().min(10).max(5000).default(300).describe('Silence after which Deepgram settles a segment.'),
   smart_format: z.boolean().default(true).describe('Write numbers, dates and currencies as digits.'),
 });
@@ -17,7 +21,11 @@ export const deepgramSettingsSchema = z.strictObject({
 export type DeepgramSettings = z.infer<typeof deepgramSettingsSchema>;
 
 /** The URL of a streaming request for 8 kHz mono mu-law; `endpoint` is that of `/v1/listen`. */
-export function listenUrl(endpoint: URL, settings: DeepgramSettings, call: { language: string; keyterms: readonly string[] }): string {
+export function listenUrl(
+  endpoint: URL,
+  settings: DeepgramSettings,
+  call: { readonly language: string; readonly keyterms: readonly string[] },
+): string {
   const url = new URL(endpoint);
   const query: Record<string, string> = {
     model: settings.model,

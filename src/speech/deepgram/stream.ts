@@ -139,8 +139,8 @@ function createReporter(emit: (event: SpeechToTextEvent) => void) {
         if (isPaused) emit({ type: 'turn-resumed' });
         isPaused = false;
         hasText = true;
-        if (results.isFinal) emit({ type: 'transcript-final', text, startMs: offsetMs + results.startMs, endMs: offsetMs + results.endMs });
-        else emit({ type: 'transcript-interim', text });
+        const times = { startMs: offsetMs + results.startMs, endMs: offsetMs + results.endMs };
+        emit(results.isFinal ? { type: 'transcript-final', text, ...times } : { type: 'transcript-interim', text });
       }
       if (results.isSpeechFinal && hasText) {
         isPaused = true;

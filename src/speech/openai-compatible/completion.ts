@@ -21,8 +21,10 @@ function toFinish(part: ProviderFinish): Finish {
   const { unified } = part.finishReason;
   const inputTokens = part.usage.inputTokens.total;
   const outputTokens = part.usage.outputTokens.total;
-  const usage: ModelUsage | undefined = inputTokens === undefined || outputTokens === undefined ? undefined : { inputTokens, outputTokens };
-  return { type: 'finish', reason: unified === 'stop' || unified === 'length' || unified === 'tool-calls' ? unified : 'other', usage };
+  const isCounted = inputTokens !== undefined && outputTokens !== undefined;
+  const usage: ModelUsage | undefined = isCounted ? { inputTokens, outputTokens } : undefined;
+  const isNamed = unified === 'stop' || unified === 'length' || unified === 'tool-calls';
+  return { type: 'finish', reason: isNamed ? unified : 'other', usage };
 }
 
 /** Part of the contract that a part of the AI SDK stands for; null for parts that say nothing new. */
@@ -79,7 +81,7 @@ export async function* streamCompletion(
       if (done) throw new AgentStreamError('vendor-protocol');
       guard.touch();
       if (value.type === 'error' && (malformed += 1) > MAX_MALFORMED_CHUNKS) throw toVendorError(value.error);
-      if (value.type === 'text-delta' || value.type === 'tool-input-delta' || value.type === 'reasoning-delta') characters += value.delta.length;
+      if ('delta' in value) characters += value.delta.length;
       if (characters > request.maxOutputTokens * MAX_CHARACTERS_PER_TOKEN) {
         yield { type: 'finish', reason: 'length', usage: undefined };
         return;

@@ -19,7 +19,8 @@ function statusOfStreamError(error: unknown): number {
 }
 
 /**
- * Translates what the AI SDK throws or streams as an error. The original is not kept as the cause: it holds the request, which is the conversation.
+ * Translates what the AI SDK throws or streams as an error. The original is not kept as the cause: it holds the request, which is
+ * the conversation.
  */
 export function toVendorError(error: unknown): AgentStreamError {
   if (error instanceof AgentStreamError) return error;
@@ -30,7 +31,9 @@ export function toVendorError(error: unknown): AgentStreamError {
   }
   if (isMalformedChunk(error)) return new AgentStreamError('vendor-protocol');
   // The stream ended before the model said that it had finished.
-  if (InvalidResponseDataError.isInstance(error)) return new AgentStreamError('vendor-unreachable', { message: 'The vendor cut the reply.' });
+  if (InvalidResponseDataError.isInstance(error)) {
+    return new AgentStreamError('vendor-unreachable', { message: 'The vendor cut the reply.' });
+  }
   if (error instanceof Error) return new AgentStreamError('vendor-unreachable', { details: { failure: error.name } });
   return vendorStatusError(statusOfStreamError(error));
 }

@@ -1,7 +1,7 @@
 import type { LanguageModelV3FunctionTool, LanguageModelV3Message } from '@ai-sdk/provider';
 import type { ModelMessage, ModelTool, ModelToolCall } from '../language-model.js';
 
-/** Arguments given as text are sent as that very text; text that is not JSON is sent quoted, since servers refuse anything else. */
+/** Arguments are sent as the very text the model wrote; what is not JSON is sent quoted, since servers refuse anything else. */
 function toToolCallPart(call: ModelToolCall) {
   return { type: 'tool-call' as const, toolCallId: call.id, toolName: call.name, input: call.argumentsJson };
 }
@@ -14,12 +14,15 @@ export function toProviderMessage(message: ModelMessage): LanguageModelV3Message
     case 'user':
       return { role: 'user', content: [{ type: 'text', text: message.text }] };
     case 'assistant':
-      return { role: 'assistant', content: [{ type: 'text', text: message.text }, ...(message.toolCalls ?? []).map(toToolCallPart)] };
-    case 'tool':
       return {
-        role: 'tool',
-        content: [{ type: 'tool-result', toolCallId: message.toolCallId, toolName: message.toolName, output: { type: 'text', value: message.result } }],
+        role: 'assistant',
+        content: [{ type: 'text', text: message.text }, ...(message.toolCalls ?? []).map(toToolCallPart)],
       };
+    case 'tool': {
+      const { toolCallId, toolName } = message;
+      const output = { type: 'text' as const, value: message.result };
+      return { role: 'tool', content: [{ type: 'tool-result', toolCallId, toolName, output }] };
+    }
   }
 }
 

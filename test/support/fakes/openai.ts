@@ -81,7 +81,7 @@ function textOf(content: unknown): string {
 }
 
 /** The text of the last message of the user. */
-export function lastUserText(request: ChatRequest): string {
+function lastUserText(request: ChatRequest): string {
   return textOf(request.messages.findLast((message) => message.role === 'user')?.content);
 }
 
