@@ -26,9 +26,9 @@ export function createEncoder(format: AudioFormat): AudioConverter {
 }
 
 function createByteConverter(translate: (input: Uint8Array, out: Uint8Array) => Uint8Array): AudioConverter {
-  let scratch: Uint8Array = Buffer.allocUnsafeSlow(0);
+  let scratch = new Uint8Array(0);
   return (audio) => {
-    if (scratch.length !== audio.length) scratch = Buffer.allocUnsafeSlow(audio.length);
+    if (scratch.length !== audio.length) scratch = new Uint8Array(audio.length);
     return translate(audio, scratch);
   };
 }

@@ -6,7 +6,7 @@ import { createJitter, MAX_GAP_MS } from './jitter.js';
 function open() {
   const frames: Uint8Array[] = [];
   const gaps: number[] = [];
-  const jitter = createJitter({ onFrame: (frame) => void frames.push(frame.slice()), onGap: (gapMs) => void gaps.push(gapMs) });
+  const jitter = createJitter({ onFrame: (frame) => void frames.push(Uint8Array.from(frame)), onGap: (gapMs) => void gaps.push(gapMs) });
   /** The first byte of each frame: which message it came from, or `-` for silence. */
   const order = () => frames.map((frame) => (frame[0] === MULAW_SILENCE ? '-' : String(frame[0]))).join(' ');
   return { jitter, frames, gaps, order };
@@ -22,6 +22,13 @@ describe('createJitter', () => {
     messages.forEach((audio, n) => jitter.push(audio, n + 1, n * 20));
     expect(received).toHaveLength(3);
     received.forEach((frame, n) => expect(frame).toBe(messages[n]));
+  });
+
+  it('keeps what it holds apart from the sender’s buffer', () => {
+    const { jitter, order } = open();
+    const scratch = Buffer.alloc(FRAME_BYTES);
+    for (const id of [1, 3, 2, 4]) jitter.push(scratch.fill(id), id, (id - 1) * 20);
+    expect(order()).toBe('1 2 3 4');
   });
 
   it('puts messages in order within 60 ms', () => {

@@ -129,7 +129,8 @@ export function createJitter(sink: JitterSink): Jitter {
       return;
     }
     if (index !== -1) counts.reordered += 1;
-    held.splice(index === -1 ? held.length : index, 0, { audio: audio.slice(), sequence, timestampMs });
+    // Not slice: that of a Buffer shares its memory.
+    held.splice(index === -1 ? held.length : index, 0, { audio: Uint8Array.from(audio), sequence, timestampMs });
     deliverHeld(false);
   }
 

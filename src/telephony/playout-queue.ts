@@ -72,7 +72,7 @@ export class PlayoutQueue {
  * Copies the frame that starts at `offset` into `frame` and returns how many of its bytes are the item's; 0 where there is none yet. The
  * last frame of an ended item is padded with silence.
  */
-export function readFrame(item: QueuedItem, offset: number, frame: Buffer): number {
+export function readFrame(item: QueuedItem, offset: number, frame: Uint8Array): number {
   const available = item.length - offset;
   if (available >= FRAME_BYTES) return item.audio.copy(frame, 0, offset, offset + FRAME_BYTES);
   if (!item.isEnded || available <= 0) return 0;

@@ -1,4 +1,4 @@
-import { FRAME_BYTES, FRAME_MS, MULAW_SILENCE, mulawDurationMs } from '../audio/frame.js';
+import { FRAME_BYTES, FRAME_MS, mulawDurationMs } from '../audio/frame.js';
 import type { Metronome, MetronomeHandle } from '../audio/pacer.js';
 import type { Clock } from '../base/clock.js';
 import type { DialectCapabilities } from './dialect.js';
@@ -111,7 +111,7 @@ class CallPlayout implements Playout {
   readonly #ledger = new PlayoutLedger();
   readonly #queue = new PlayoutQueue();
   readonly #marker: ReturnType<typeof createMarker>;
-  readonly #frame = Buffer.alloc(FRAME_BYTES, MULAW_SILENCE);
+  readonly #frame = new Uint8Array(FRAME_BYTES);
   #mode: Mode = 'playing';
   #pace: MetronomeHandle | null = null;
   /** The item that had no frame ready in time, while its feeding was not interrupted. */

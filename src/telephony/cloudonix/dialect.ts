@@ -1,3 +1,4 @@
+import { FRAME_BYTES } from '../../audio/frame.js';
 import type { Dialect, StreamMessage, StreamReader, StreamReaderSink, StreamStart, StreamWriter } from '../dialect.js';
 import { isRecord, parseJsonObject, readText } from '../wire-text.js';
 import { createMediaParts, isCallerTrackName, locateMedia } from './media-fast-path.js';
@@ -8,6 +9,11 @@ const MAX_PAYLOAD_BYTES = 49_152;
 
 /** Decoded audio of the message being read. Shared by all streams: reading is synchronous. */
 const scratch = Buffer.allocUnsafeSlow(MAX_PAYLOAD_BYTES);
+
+/** A plain array on the scratch: that of a Buffer would share its memory when sliced. */
+function viewScratch(length: number): Uint8Array {
+  return new Uint8Array(scratch.buffer, scratch.byteOffset, length);
+}
 
 /** Audio being written, so that encoding it makes no view. */
 const outgoing = Buffer.allocUnsafeSlow(MAX_PAYLOAD_BYTES);
@@ -64,7 +70,7 @@ function parseMark(mark: unknown): StreamMessage {
 
 function createReader(sink: StreamReaderSink): StreamReader {
   const parts = createMediaParts();
-  let view = scratch.subarray(0, 160);
+  let view = viewScratch(FRAME_BYTES);
   /** Which count orders the media: a stream that numbers its chunks is ordered by them throughout. */
   let orderedBy: 'undecided' | 'chunk' | 'sequence-number' = 'undecided';
 
@@ -78,7 +84,7 @@ function createReader(sink: StreamReaderSink): StreamReader {
       return;
     }
     if (orderedBy === 'undecided') orderedBy = Number.isNaN(parts.chunk) ? 'sequence-number' : 'chunk';
-    if (view.length !== written) view = scratch.subarray(0, written);
+    if (view.length !== written) view = viewScratch(written);
     sink.onMedia(view, orderedBy === 'chunk' ? parts.chunk : parts.sequenceNumber, parts.timestampMs);
   }
 
