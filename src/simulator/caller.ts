@@ -11,7 +11,7 @@ import type { ConversationTurn } from './turn-log.js';
 const ANSWER_TIMEOUT_MS = 15_000;
 
 /** What a person takes to begin after the other has clearly finished, on top of the pause that shows it. */
-const REACTION_MS = 150;
+const REACTION_MS = 100;
 
 /** From one key press to the next. */
 const KEY_GAP_MS = 200;

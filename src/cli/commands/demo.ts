@@ -20,7 +20,7 @@ import { serve, type RunningServer } from './serve.js';
 const script = parseCallerScript(`
   caller: When are you open on Sunday?
   caller: How much is a ticket?
-  interrupt 1200: Thank you and goodbye.
+  interrupt 1000: Thank you and goodbye.
 `);
 
 /** How long the run may take to be finished once the stream has ended. */
