@@ -27,8 +27,7 @@ import { openStore } from '../store/postgres-store.js';
 import { loadSecretKey } from '../store/secret-key.js';
 import type { Store, TelephonyConfig } from '../store/store.js';
 import { findProvider, providers } from '../telephony/registry.js';
-
-import { withLocalApiKey } from './local-api-key.js';
+import { leaveLocalApiKey, withLocalApiKey } from './local-api-key.js';
 
 /** How long stopping waits for runs to be finalised; the sweeper of the next start ends the rest. */
 const SETTLE_TIMEOUT_MS = 10_000;
@@ -92,14 +91,14 @@ async function composeNode(
   const nodeId = randomUUID();
   const shutdown = new AbortController();
   const { store, isExclusive } = await openDatabase(config, log, clock, disposal);
-  await bootstrap(store, config);
+  await bootstrap(store, config, log);
 
   const directory = createCallDirectory({ maxCalls: config.maxCalls, notifications: store.notifications, clock, log });
   disposal.add(() => directory.close());
   const metrics = createMetrics({ activeCalls: () => directory.activeCount(), maxCalls: () => directory.maxCalls });
   const agents = await openAgentCache({ store, clock, log });
   disposal.add(() => agents.close());
-  const setup = withLocalApiKey(await openSetup(store.accounts), store, config.dataDir);
+  const setup = withLocalApiKey(await openSetup(store.accounts), { store, dataDir: config.dataDir, log });
   const eventWriters = createEventWriters({ store, clock, log });
   disposal.add(() => eventWriters.close());
   const leases = startLeases({
@@ -188,7 +187,8 @@ async function composeNode(
 }
 
 /** AGENT_STREAM_BOOTSTRAP_API_KEY: an empty installation gets an organization, its owner and that key, whichever node comes first. */
-async function bootstrap({ accounts }: Store, { bootstrapApiKey: key }: Config): Promise<void> {
+async function bootstrap(store: Store, { bootstrapApiKey: key, dataDir }: Config, log: Log): Promise<void> {
   if (key === null) return;
-  await accounts.createFirstOrganization({ name: 'Default', ownerEmail: 'owner@localhost', apiKey: { name: 'Bootstrap', key } });
+  const first = await store.accounts.createFirstOrganization({ name: 'Default', ownerEmail: 'owner@localhost', apiKey: { name: 'Bootstrap', key } });
+  if (first !== null) await leaveLocalApiKey({ organizationId: first.organization.id, userId: first.owner.id }, { store, dataDir, log });
 }
