@@ -1,7 +1,7 @@
 import { FRAME_BYTES, MULAW_SILENCE, SAMPLE_RATE_HZ, mulawDurationMs } from './frame.js';
 
 /** How long a missing message is waited for, in audio received meanwhile. */
-export const REORDER_WINDOW_MS = 60;
+const REORDER_WINDOW_MS = 60;
 
 /** Silence inserted for one gap at most. */
 export const MAX_GAP_MS = 10_000;

@@ -4,7 +4,7 @@ export interface TokenBucket {
   take(nowMs: number, cost: number): boolean;
   /** Milliseconds until `cost` tokens are there; 0 where they are. */
   waitMs(nowMs: number, cost: number): number;
-  /** Empties the bucket; refilling starts at `resumeMs`. */
+  /** Empties the bucket until `resumeMs`, when there is one token and refilling starts. */
   drain(resumeMs: number): void;
 }
 
@@ -22,18 +22,17 @@ export function createTokenBucket(options: { readonly capacity: number; readonly
   return {
     take(nowMs, cost) {
       refill(nowMs);
-      if (tokens < cost) return false;
+      if (tokens < cost || nowMs < updatedMs) return false;
       tokens -= cost;
       return true;
     },
     waitMs(nowMs, cost) {
       refill(nowMs);
-      if (tokens >= cost) return 0;
-      return Math.max(0, updatedMs - nowMs) + ((cost - tokens) * 1000) / options.perSecond;
+      return Math.max(0, updatedMs - nowMs) + (Math.max(0, cost - tokens) * 1000) / options.perSecond;
     },
     drain(resumeMs) {
-      tokens = 0;
-      updatedMs = resumeMs;
+      tokens = 1;
+      updatedMs = Math.max(updatedMs, resumeMs);
     },
   };
 }
