@@ -22,6 +22,15 @@ afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
+/** Waits, generously, until the assertion holds. */
+const settled = (assertion: () => void) => vi.waitFor(assertion, 10_000);
+
+/** Resolves when the stream has read everything that the peer sent before. */
+async function processed(peer: WebSocket): Promise<void> {
+  peer.ping();
+  await once(peer, 'pong');
+}
+
 interface Line {
   readonly peer: WebSocket;
   readonly stream: MediaStream;
@@ -108,7 +117,7 @@ describe('media stream: handshake', () => {
     if (!(error instanceof Error)) throw new Error('The handshake was accepted');
     stream.close(error.close.code, error.close.reason);
     expect(await peerClosed).toEqual({ code, reason });
-    await vi.waitFor(() => expect(stream.ending).toEqual({ code, reason, byPeer: false }));
+    await settled(() => expect(stream.ending).toEqual({ code, reason, byPeer: false }));
   });
 
   it.each([
@@ -183,7 +192,7 @@ describe('media stream: after the handshake', () => {
     peer.send('{"event":"stop"}');
     peer.close(1000, 'done');
     await peerClosed;
-    await vi.waitFor(() => expect(endings).toEqual([{ code: 1000, reason: 'done', byPeer: true }]));
+    await settled(() => expect(endings).toEqual([{ code: 1000, reason: 'done', byPeer: true }]));
     expect(frames.map((frame) => frame[0])).toEqual([1, 2, 3, 4]);
     expect(events).toEqual(['dtmf #', 'mark m1', 'stop']);
     expect(stream.closed.aborted).toBe(true);
@@ -197,7 +206,7 @@ describe('media stream: after the handshake', () => {
     peer.send('{"event":"dtmf","dtmf":{"digit":"1"}}');
     peer.send('{"event":"stop"}');
     await stream.handshake(cloudonix.dialect);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await processed(peer);
     const { frames, events } = attach(stream);
     expect(frames).toEqual([]);
     expect(events).toEqual(['media-early {"messages":1}', 'dtmf 1', 'stop']);
@@ -211,7 +220,7 @@ describe('media stream: after the handshake', () => {
     await stream.handshake(cloudonix.dialect);
     peer.close(1001);
     await peerClosed;
-    await vi.waitFor(() => expect(stream.closed.aborted).toBe(true));
+    await settled(() => expect(stream.closed.aborted).toBe(true));
     expect(attach(stream).endings).toEqual([{ code: 1001, reason: '', byPeer: true }]);
   });
 
@@ -220,9 +229,9 @@ describe('media stream: after the handshake', () => {
     const mulaw = Buffer.alloc(160, 0x23);
     peer.send(JSON.stringify({ event: 'media', media: { payload: Buffer.from(mulawToAlaw(mulaw)).toString('base64') } }));
     stream.sendMedia(mulaw);
-    await vi.waitFor(() => expect(frames).toHaveLength(1));
+    await settled(() => expect(frames).toHaveLength(1));
     expect(frames[0]).toEqual(mulaw);
-    await vi.waitFor(() => expect(received).toHaveLength(1));
+    await settled(() => expect(received).toHaveLength(1));
     expect(received[0]).toContain(Buffer.from(mulawToAlaw(mulaw)).toString('base64'));
   });
 
@@ -231,7 +240,7 @@ describe('media stream: after the handshake', () => {
     stream.sendMedia(Buffer.alloc(160, 7));
     stream.sendMark('m1');
     stream.sendClear();
-    await vi.waitFor(() => expect(received).toHaveLength(3));
+    await settled(() => expect(received).toHaveLength(3));
     expect(received.map((text) => (JSON.parse(text) as { event: string }).event)).toEqual(['media', 'mark', 'clear']);
   });
 
@@ -241,10 +250,10 @@ describe('media stream: after the handshake', () => {
     peer.send('{"event":"weird"}');
     for (let n = 0; n < 100; n += 1) peer.send(n % 2 === 0 ? '{"event":"media","media":{"payload":"!"}}' : 'not json');
     peer.send(media(1));
-    await vi.waitFor(() => expect(events).toContain('message-unknown {"name":"weird"}'));
+    await settled(() => expect(events).toContain('message-unknown {"name":"weird"}'));
     expect(events.filter((event) => event.startsWith('message-unknown'))).toHaveLength(1);
     expect(events.some((event) => event.startsWith('message-malformed'))).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await processed(peer);
     expect(endings).toEqual([]);
     peer.send('still not json');
     expect(await peerClosed).toEqual({ code: 4400, reason: 'Too many malformed messages' });
@@ -253,9 +262,9 @@ describe('media stream: after the handshake', () => {
   it('ignores the same start again, refuses another', async () => {
     const { peer, events, peerClosed } = await openCall();
     peer.send(wire.start);
-    await vi.waitFor(() => expect(events).toEqual(['start-duplicated {}']));
+    await settled(() => expect(events).toEqual(['start-duplicated {}']));
     peer.send(wire.start.replace('audio/x-mulaw', 'audio/x-alaw'));
-    await vi.waitFor(() => expect(events.at(-1)).toBe('media-format-changed {"from":"mulaw","to":"alaw"}'));
+    await settled(() => expect(events.at(-1)).toBe('media-format-changed {"from":"mulaw","to":"alaw"}'));
     peer.send(wire.start.replace('9c1e5ab2d0', 'another'));
     expect(await peerClosed).toEqual({ code: 4400, reason: 'Second start with other identifiers' });
   });
@@ -271,21 +280,21 @@ describe('media stream: after the handshake', () => {
     const { peer, endings, peerClosed } = await openCall();
     await Promise.resolve(act(peer));
     expect((await peerClosed).code).toBe(code);
-    await vi.waitFor(() => expect(endings).toHaveLength(1));
+    await settled(() => expect(endings).toHaveLength(1));
     expect(endings[0]).toMatchObject({ code, byPeer: false });
   });
 
   it('lets a burst after a network stall of 2 s through', async () => {
     const { peer, frames, endings } = await openCall();
     for (let n = 1; n <= 100; n += 1) peer.send(media(n, 1));
-    await vi.waitFor(() => expect(frames).toHaveLength(100));
+    await settled(() => expect(frames).toHaveLength(100));
     expect(endings).toEqual([]);
   });
 
   it('limits key presses', async () => {
     const { peer, events } = await openCall();
     for (let n = 0; n < 50; n += 1) peer.send('{"event":"dtmf","dtmf":{"digit":"5"}}');
-    await vi.waitFor(() => expect(events).toContain('dtmf-limited {}'));
+    await settled(() => expect(events).toContain('dtmf-limited {}'));
     expect(events.filter((event) => event === 'dtmf 5').length).toBeLessThan(30);
   });
 
@@ -301,14 +310,14 @@ describe('media stream: after the handshake', () => {
     const socket: unknown = Reflect.get(peer, '_socket');
     if (!(socket instanceof Socket)) throw new Error('The peer has no socket');
     socket.write(bytes);
-    await vi.waitFor(() => expect(endings).toHaveLength(1), 5000);
+    await settled(() => expect(endings).toHaveLength(1));
     expect(endings[0]).toMatchObject({ code, byPeer: false });
   });
 
   it('reports a connection that breaks as 1006', async () => {
     const { peer, endings } = await openCall();
     peer.terminate();
-    await vi.waitFor(() => expect(endings).toEqual([{ code: 1006, reason: '', byPeer: true }]));
+    await settled(() => expect(endings).toEqual([{ code: 1006, reason: '', byPeer: true }]));
   });
 
   it('keeps a fault of its owner to the one stream', async () => {
@@ -329,7 +338,7 @@ describe('media stream: after the handshake', () => {
     });
     peer.send(media(1));
     expect(await peerClosed).toEqual({ code: 1011, reason: 'Internal server error' });
-    await vi.waitFor(() => expect(endings).toHaveLength(1));
+    await settled(() => expect(endings).toHaveLength(1));
   });
 
   it('hears nothing after it closed, and closes once', async () => {
@@ -338,7 +347,7 @@ describe('media stream: after the handshake', () => {
     stream.close(1011, 'again');
     peer.send(media(1));
     expect(await peerClosed).toEqual({ code: 1000, reason: 'x'.repeat(123) });
-    await vi.waitFor(() => expect(endings).toEqual([{ code: 1000, reason: 'x'.repeat(123), byPeer: false }]));
+    await settled(() => expect(endings).toEqual([{ code: 1000, reason: 'x'.repeat(123), byPeer: false }]));
     expect(frames).toEqual([]);
     stream.sendMedia(Buffer.alloc(160));
     stream.sendClear();
@@ -354,16 +363,16 @@ describe('media stream: life signs', () => {
     await clock.advance(15_000);
     expect(events).toEqual(['media-stalled {}']);
     peer.send(media(1));
-    await vi.waitFor(() => expect(events.at(-1)).toBe('media-resumed {}'));
+    await settled(() => expect(events.at(-1)).toBe('media-resumed {}'));
     await clock.advance(5_000);
-    await vi.waitFor(() => expect(pings).toBe(1));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await settled(() => expect(pings).toBe(1));
+    await processed(peer);
     await clock.advance(20_000);
-    await vi.waitFor(() => expect(pings).toBe(2));
+    await settled(() => expect(pings).toBe(2));
     expect(endings).toEqual([]);
     peer.pause();
     await clock.advance(30_000);
-    await vi.waitFor(() => expect(endings).toEqual([{ code: 1006, reason: 'The peer stopped answering', byPeer: false }]));
+    await settled(() => expect(endings).toEqual([{ code: 1006, reason: 'The peer stopped answering', byPeer: false }]));
     expect(clock.pendingTimers()).toBe(0);
   });
 
@@ -377,7 +386,7 @@ describe('media stream: life signs', () => {
     }
     expect(events.some((event) => event.startsWith('media-unsent'))).toBe(true);
     for (let second = 0; second < 12; second += 1) await clock.advance(1000);
-    await vi.waitFor(() => expect(endings).toEqual([{ code: 1006, reason: 'The peer stopped reading', byPeer: false }]));
+    await settled(() => expect(endings).toEqual([{ code: 1006, reason: 'The peer stopped reading', byPeer: false }]));
   });
 
   it('cuts a peer that does not answer the close within 2 s', async () => {
@@ -388,7 +397,7 @@ describe('media stream: life signs', () => {
     await clock.advance(1999);
     expect(endings).toEqual([]);
     await clock.advance(1);
-    await vi.waitFor(() => expect(endings).toEqual([{ code: 1000, reason: 'bye', byPeer: false }]));
+    await settled(() => expect(endings).toEqual([{ code: 1000, reason: 'bye', byPeer: false }]));
     expect(clock.pendingTimers()).toBe(0);
   });
 });
