@@ -112,7 +112,9 @@ export async function createApp(services: AppServices): Promise<FastifyInstance>
   app.addHook('onRoute', ({ url, method }) => {
     paths.set(url, [...(paths.get(url) ?? []), ...(Array.isArray(method) ? method : [method])]);
   });
-  await app.register(helmet, { strictTransportSecurity: config.tls !== null });
+  // A browser told to upgrade requests would ask a server without TLS for the set-up page's script by https.
+  const contentSecurityPolicy = { directives: { upgradeInsecureRequests: null } };
+  await app.register(helmet, { strictTransportSecurity: config.tls !== null, contentSecurityPolicy });
   await app.register(rateLimit, {
     max: services.requestsPerMinute ?? defaultRequestsPerMinute,
     timeWindow: 60_000,
