@@ -4,7 +4,7 @@ import { createRateLimiter } from './rate-limiter.js';
 
 function open() {
   const clock = createVirtualClock();
-  const limiter = createRateLimiter(clock, { requests: 10, windowMs: 10_000 });
+  const limiter = createRateLimiter(clock, { limit: { requests: 10, windowMs: 10_000 } });
   const admitted: string[] = [];
   const refused: unknown[] = [];
   const ask = (name: string, priority: 'urgent' | 'normal' = 'normal', signal = new AbortController().signal) =>
@@ -50,6 +50,29 @@ describe('createRateLimiter', () => {
     expect(admitted).toEqual(['a']);
     await clock.advance(1000);
     expect(admitted).toEqual(['a', 'b']);
+  });
+
+  it('lets a burst through until the provider objects, then keeps to its limit for a minute', async () => {
+    const clock = createVirtualClock();
+    const limiter = createRateLimiter(clock, { limit: { requests: 10, windowMs: 10_000 }, unlessLimited: { requests: 50, windowMs: 1000 } });
+    let admitted = 0;
+    const ask = (count: number) => {
+      for (let n = 0; n < count; n += 1) void limiter.acquire('normal', new AbortController().signal).then(() => void (admitted += 1));
+    };
+    ask(50);
+    await clock.advance(0);
+    expect(admitted).toBe(50);
+    limiter.pause(2000);
+    ask(5);
+    await clock.advance(1999);
+    expect(admitted).toBe(50);
+    await clock.advance(2001);
+    expect(admitted).toBe(53);
+    await clock.advance(70_000);
+    admitted = 0;
+    ask(30);
+    await clock.advance(0);
+    expect(admitted).toBe(30);
   });
 
   it('forgets who gave up, and holds no timer for them', async () => {

@@ -1,14 +1,27 @@
 import type { Clock, Timer } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
-import { createTokenBucket } from './token-bucket.js';
+import { createTokenBucket, type TokenBucket } from './token-bucket.js';
 
 /** Requests that may wait at once; one more is refused. */
 const MAX_WAITING = 200;
+
+/** A provider that answered 429 is held to its published rate for this long. */
+const CAUTION_MS = 60_000;
 
 /** How many requests a window takes. */
 export interface RateLimit {
   readonly requests: number;
   readonly windowMs: number;
+}
+
+/**
+ * What an account is held to. Published limits differ and are often not enforced: `unlessLimited` lets a burst of calls through for as
+ * long as the provider does not object; after a 429 `limit` holds.
+ */
+export interface RatePolicy {
+  readonly limit: RateLimit;
+  /** Left out: `limit` always holds. */
+  readonly unlessLimited?: RateLimit | undefined;
 }
 
 /** `urgent` requests (hang-ups) go before all others. */
@@ -30,9 +43,15 @@ interface Waiter {
   readonly admit: () => void;
 }
 
-/** A token bucket with two queues in front. */
-export function createRateLimiter(clock: Clock, limit: RateLimit): RateLimiter {
-  const bucket = createTokenBucket({ capacity: limit.requests, perSecond: (limit.requests * 1000) / limit.windowMs });
+function bucketOf({ requests, windowMs }: RateLimit): TokenBucket {
+  return createTokenBucket({ capacity: requests, perSecond: (requests * 1000) / windowMs });
+}
+
+/** Token buckets with two queues in front. */
+export function createRateLimiter(clock: Clock, { limit, unlessLimited }: RatePolicy): RateLimiter {
+  const cautious = bucketOf(limit);
+  const trusting = unlessLimited === undefined ? cautious : bucketOf(unlessLimited);
+  let cautiousUntilMs = -Infinity;
   const waiting: Record<RequestPriority, Waiter[]> = { urgent: [], normal: [] };
   let timer: Timer | null = null;
 
@@ -41,6 +60,7 @@ export function createRateLimiter(clock: Clock, limit: RateLimit): RateLimiter {
     timer = null;
     while (waiting.urgent.length + waiting.normal.length > 0) {
       const nowMs = clock.nowMs();
+      const bucket = nowMs < cautiousUntilMs ? cautious : trusting;
       if (!bucket.take(nowMs, 1)) {
         timer = clock.setTimer(Math.ceil(bucket.waitMs(nowMs, 1)), admitWaiting);
         return;
@@ -81,7 +101,9 @@ export function createRateLimiter(clock: Clock, limit: RateLimit): RateLimiter {
       });
     },
     pause(pauseMs) {
-      bucket.drain(clock.nowMs() + pauseMs);
+      const nowMs = clock.nowMs();
+      cautiousUntilMs = nowMs + pauseMs + CAUTION_MS;
+      cautious.drain(nowMs + pauseMs);
       admitWaiting();
     },
   };

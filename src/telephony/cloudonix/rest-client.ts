@@ -1,9 +1,9 @@
 import { deadlineSignal, sleep, type Clock } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
-import { createRateLimiter, type RateLimit, type RateLimiter, type RequestPriority } from '../rate-limiter.js';
+import { createRateLimiter, type RateLimit, type RateLimiter, type RatePolicy, type RequestPriority } from '../rate-limiter.js';
 
-/** The lower of the two documented limits per domain: 10 requests in 10 s. */
-const DEFAULT_RATE_LIMIT: RateLimit = { requests: 10, windowMs: 10_000 };
+/** After a 429 the lower of the two documented limits per domain holds, 10 requests in 10 s; before, a burst of calls may be answered. */
+const DEFAULT_POLICY: RatePolicy = { limit: { requests: 10, windowMs: 10_000 }, unlessLimited: { requests: 100, windowMs: 1000 } };
 
 /** Domains whose bucket is remembered; the one least recently added goes first. */
 const MAX_LIMITERS = 1000;
@@ -72,7 +72,7 @@ function findLimiter({ clock, baseUrl, domain, rateLimit }: RestClientOptions): 
   if (known !== undefined) return known;
   const oldest = limiters.keys().next();
   if (limiters.size >= MAX_LIMITERS && oldest.done !== true) limiters.delete(oldest.value);
-  const limiter = createRateLimiter(clock, rateLimit ?? DEFAULT_RATE_LIMIT);
+  const limiter = createRateLimiter(clock, rateLimit === undefined ? DEFAULT_POLICY : { limit: rateLimit });
   limiters.set(key, limiter);
   return limiter;
 }
