@@ -1,13 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import { deadlineSignal, sleep, type Clock } from '../base/clock.js';
-import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
-import { errorCatalogue, type ErrorCode } from '../base/error-catalogue.js';
+import { sleep, type Clock } from '../base/clock.js';
+import { AgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { Notifications, RunCommand } from '../store/store.js';
 import type { CallSession } from './call-session.js';
-
-/** How long another node may take to carry out a command. */
-const REMOTE_CONTROL_TIMEOUT_MS = 10_000;
+import { createRemoteControl } from './remote-control.js';
 
 /** After the drain deadline, calls get this long for a goodbye. */
 const DRAIN_GOODBYE_MS = 20_000;
@@ -56,47 +52,12 @@ export function createCallDirectory(options: {
   const { maxCalls, notifications, clock, log } = options;
   const held = new Set<string>();
   const sessions = new Map<string, CallSession>();
-  const waitingCommands = new Map<string, (result: { ok: boolean; code?: string; message?: string }) => void>();
   let places = 0;
   let isDraining = false;
   let onEmpty: () => void = () => undefined;
 
-  const unsubscribeControl = notifications.subscribe('run_control', ({ runId, commandId, command }) => {
-    const session = sessions.get(runId);
-    if (session === undefined) return;
-    session.command(command).then(
-      () => answer({ commandId, ok: true }),
-      (error: unknown) => {
-        const { code, message } = toAgentStreamError(error);
-        answer({ commandId, ok: false, code, message });
-      },
-    );
-  });
+  const remote = createRemoteControl({ ...options, find: (runId) => sessions.get(runId) });
   const unsubscribeEnded = notifications.subscribe('run_ended', ({ runId }) => sessions.get(runId)?.loseRun());
-  const unsubscribeResults = notifications.subscribe('run_control_result', (result) => waitingCommands.get(result.commandId)?.(result));
-
-  function answer(result: { commandId: string; ok: boolean; code?: string; message?: string }) {
-    notifications.notify('run_control_result', result).catch((error: unknown) => {
-      log.warn('A control result could not be sent', { error: toAgentStreamError(error).message });
-    });
-  }
-
-  async function controlRemotely(runId: string, command: RunCommand, signal: AbortSignal): Promise<void> {
-    const commandId = randomUUID();
-    const deadline = deadlineSignal(clock, REMOTE_CONTROL_TIMEOUT_MS, signal, () => new AgentStreamError('run-not-live'));
-    try {
-      const result = new Promise<{ ok: boolean; code?: string; message?: string }>((resolve, reject) => {
-        waitingCommands.set(commandId, resolve);
-        deadline.signal.addEventListener('abort', () => reject(deadline.signal.reason), { once: true });
-      });
-      await notifications.notify('run_control', { runId, commandId, command });
-      const { ok, code, message } = await result;
-      if (!ok) throw new AgentStreamError(isErrorCode(code) ? code : 'internal-error', message === undefined ? {} : { message });
-    } finally {
-      waitingCommands.delete(commandId);
-      deadline.dispose();
-    }
-  }
 
   const whenEmpty = () =>
     new Promise<void>((resolve) => {
@@ -135,7 +96,7 @@ export function createCallDirectory(options: {
     },
     async control(runId, command, signal) {
       const session = sessions.get(runId);
-      await (session === undefined ? controlRemotely(runId, command, signal) : session.command(command));
+      await (session === undefined ? remote.send(runId, command, signal) : session.command(command));
     },
     endLost(runIds) {
       for (const runId of runIds) sessions.get(runId)?.loseRun();
@@ -156,13 +117,8 @@ export function createCallDirectory(options: {
       await Promise.race([isEmpty, sleep(clock, DRAIN_GOODBYE_MS)]);
     },
     close() {
-      unsubscribeControl();
       unsubscribeEnded();
-      unsubscribeResults();
+      remote.close();
     },
   };
-}
-
-function isErrorCode(code: string | undefined): code is ErrorCode {
-  return code !== undefined && Object.hasOwn(errorCatalogue, code);
 }

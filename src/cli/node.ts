@@ -19,7 +19,7 @@ import { startServer } from '../http/server.js';
 import { openSetup } from '../http/setup.js';
 import { createEventWriters } from '../runs/event-writer.js';
 import { startLeases } from '../runs/leases.js';
-import { startSweeper } from '../runs/sweeper.js';
+import { startSweeper, type Sweeper } from '../runs/sweeper.js';
 import { modelsSchema } from '../speech/models.js';
 import { vendors } from '../speech/registry.js';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.js';
@@ -101,18 +101,7 @@ async function composeNode(
   const setup = withLocalApiKey(await openSetup(store.accounts), { store, dataDir: config.dataDir, log });
   const eventWriters = createEventWriters({ store, clock, log });
   disposal.add(() => eventWriters.close());
-  const leases = startLeases({
-    store,
-    nodeId,
-    clock,
-    log,
-    heldRunIds: () => directory.heldRunIds(),
-    onEnded: (runIds) => directory.endLost(runIds),
-    onExhausted: (runIds) => directory.endExhausted(runIds),
-  });
-  disposal.add(() => leases.stop());
-  const sweeper = startSweeper({ store, nodeId, heldRunIds: () => directory.heldRunIds(), isExclusive, clock, log });
-  disposal.add(() => sweeper.stop());
+  const sweeper = startRunUpkeep({ store, nodeId, isExclusive, directory, clock, log }, disposal);
 
   let publicUrl = config.publicUrl;
   const transfers = createTransferDesk(() => `${publicUrl}/api/v1/telephony-callbacks/cloudonix/transfer`);
@@ -184,6 +173,25 @@ async function composeNode(
       await disposal.run();
     },
   };
+}
+
+/** Keeps the leases of this node's runs, and ends the runs of nodes that died. */
+function startRunUpkeep(
+  options: { store: Store; nodeId: string; isExclusive: boolean; directory: CallDirectory; clock: Clock; log: Log },
+  disposal: ReturnType<typeof createDisposal>,
+): Sweeper {
+  const { directory } = options;
+  const heldRunIds = () => directory.heldRunIds();
+  const leases = startLeases({
+    ...options,
+    heldRunIds,
+    onEnded: (runIds) => directory.endLost(runIds),
+    onExhausted: (runIds) => directory.endExhausted(runIds),
+  });
+  disposal.add(() => leases.stop());
+  const sweeper = startSweeper({ ...options, heldRunIds });
+  disposal.add(() => sweeper.stop());
+  return sweeper;
 }
 
 /** AGENT_STREAM_BOOTSTRAP_API_KEY: an empty installation gets an organization, its owner and that key, whichever node comes first. */
