@@ -1,0 +1,284 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
+import type { CliContext } from '../../src/cli/command.js';
+import { runCli } from '../../src/cli/main.js';
+import { createOutput } from '../../src/cli/output.js';
+import { parseCallerScript } from '../../src/simulator/caller-script.js';
+import { startFakeCloudonix, type FakeCloudonix } from '../../src/simulator/fake-cloudonix.js';
+import { placeCall, type PlacedCall } from '../../src/simulator/place-call.js';
+import { createSimulatedSpeech } from '../../src/simulator/simulated-speech.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { hearBuiltinVoice, speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
+import { startFakeCartesia, type FakeCartesia } from '../support/fakes/cartesia.js';
+import { startFakeDeepgram, type FakeDeepgram } from '../support/fakes/deepgram.js';
+import { startFakeOpenai, type ChatRequest, type FakeOpenai, type ScriptedReply } from '../support/fakes/openai.js';
+
+/**
+ * README.md, "The first real phone call", as it is written: its commands are read out of the file and run, with fakes that speak the
+ * protocols of Cloudonix and of the three vendors. The builtin voice is what caller and agent are made of, so that words are heard.
+ */
+const domain = 'acme.cloudonix.net';
+const bearerToken = 'XI0123456789abcdef';
+const bootstrapKey = 'b'.repeat(64);
+const keys = { DEEPGRAM_API_KEY: 'deepgram-key', OPENAI_API_KEY: 'openai-key', CARTESIA_API_KEY: 'cartesia-key' };
+const question = 'What can you tell me about the weather?';
+const answer = 'The weather is sunny today.';
+
+let readme: string;
+let database: TestDatabase;
+let dataDir: string;
+let env: Record<string, string>;
+let deepgram: FakeDeepgram;
+let openai: FakeOpenai;
+let cartesia: FakeCartesia;
+let cloudonix: FakeCloudonix;
+let server: CommandRun;
+let url: string;
+
+/** A command that runs in this process. */
+interface CommandRun {
+  readonly status: Promise<number>;
+  readonly stop: () => void;
+  stdout(): string;
+  stderr(): string;
+}
+
+function start(...argv: string[]): CommandRun {
+  const controller = new AbortController();
+  const written = { stdout: '', stderr: '' };
+  const output = createOutput({
+    stdout: { write: (text) => (written.stdout += text) },
+    stderr: { write: (text) => (written.stderr += text) },
+    hasColor: false,
+  });
+  const context: CliContext = { env, output, clock: systemClock, fetch, signal: controller.signal };
+  return { status: runCli(argv, context), stop: () => controller.abort(), stdout: () => written.stdout, stderr: () => written.stderr };
+}
+
+async function run(...argv: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const command = start(...argv);
+  const status = await command.status;
+  return { status, stdout: command.stdout(), stderr: command.stderr() };
+}
+
+/** The arguments of a command of the README that begins with `begin`; words in capitals are filled in. */
+function readmeCommand(begin: string, values: Readonly<Record<string, string>> = {}): string[] {
+  const line = readme.split('\n').find((candidate) => candidate.trim().startsWith(`npx agent-stream ${begin}`));
+  if (line === undefined) throw new Error(`The README has no command that begins with: ${begin}`);
+  const words = line.trim().split(' ').slice(2);
+  return words.map((word) => values[word] ?? word);
+}
+
+/** What the README's curl posts, with the domain's credential in place of its example. */
+async function postAsReadmeSays(): Promise<Response> {
+  const curl = /curl -sS (\S+) \\\n\s+-H "Authorization: Bearer \$\(cat data\/(\S+)\)" -H 'Content-Type: (\S+)' \\\n\s+-d '(.*)'/.exec(readme);
+  if (curl === null) throw new Error('The README’s request is not written as expected');
+  const [, address = '', keyFile = '', contentType = '', body = ''] = curl;
+  expect(body).toContain('"XI…"');
+  expect(body).toContain(`"${domain}"`);
+  const key = (await readFile(join(dataDir, keyFile), 'utf8')).trim();
+  return fetch(address.replace('http://127.0.0.1:8080', url), {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${key}`, 'Content-Type': contentType },
+    body: body.replace('XI…', bearerToken),
+  });
+}
+
+/** The URL of the document's stream, as an XML parser gives it. */
+function streamUrlOf(cxml: string): string {
+  const attribute = /<Connect>\s*<Stream url="([^"<>]*)"\s*\/>\s*<\/Connect>\s*<Hangup\/>\s*<\/Response>/.exec(cxml)?.[1];
+  if (attribute === undefined) throw new Error(`no stream in ${cxml}`);
+  expect(attribute).not.toMatch(/&(?!(amp|lt|gt|quot|apos);)/);
+  const entities: Readonly<Record<string, string>> = { '&amp;': '&', '&lt;': '<', '&gt;': '>', '&quot;': '"', '&apos;': "'" };
+  return attribute.replace(/&(amp|lt|gt|quot|apos);/g, (entity) => entities[entity] ?? entity);
+}
+
+/** A model that knows the weather, and that follows its way out when the caller says goodbye. */
+function reply({ messages, tools }: ChatRequest): ScriptedReply {
+  const last = messages.at(-1);
+  if (last?.role === 'user' && /goodbye/i.test(JSON.stringify(last.content))) {
+    const name = tools?.[0]?.function.name;
+    if (name !== undefined) return { toolCalls: [{ id: 'call-1', name, argumentsJson: '{}' }], finishReason: 'tool_calls' };
+  }
+  return { text: last?.role === 'user' && /weather/i.test(JSON.stringify(last.content)) ? answer : 'Have a nice day.' };
+}
+
+async function freePort(): Promise<number> {
+  const listener = createServer();
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const { port } = listener.address() as AddressInfo;
+  await new Promise((resolve) => listener.close(resolve));
+  return port;
+}
+
+async function waitFor(isTrue: () => boolean, what: string): Promise<void> {
+  const untilMs = systemClock.nowMs() + 30_000;
+  while (!isTrue()) {
+    if (systemClock.nowMs() > untilMs) throw new Error(`timed out waiting for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+beforeAll(async () => {
+  readme = await readFile('README.md', 'utf8');
+  database = await createTestDatabase({ isEmpty: true });
+  dataDir = await mkdtemp(join(tmpdir(), 'agent-stream-first-'));
+  deepgram = await startFakeDeepgram({ apiKey: keys.DEEPGRAM_API_KEY, transcribe: hearBuiltinVoice });
+  openai = await startFakeOpenai({ apiKey: keys.OPENAI_API_KEY, reply });
+  cartesia = await startFakeCartesia({ apiKey: keys.CARTESIA_API_KEY, render: speakBuiltinVoice });
+  cloudonix = await startFakeCloudonix({ domains: { [domain]: { bearerToken } } });
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  env = {
+    ...keys,
+    DEEPGRAM_BASE_URL: deepgram.wsUrl,
+    OPENAI_BASE_URL: openai.httpUrl,
+    CARTESIA_BASE_URL: cartesia.wsUrl,
+    CLOUDONIX_API_BASE_URL: cloudonix.baseUrl,
+    PORT: String(port),
+    AGENT_STREAM_PUBLIC_URL: url,
+    AGENT_STREAM_BOOTSTRAP_API_KEY: bootstrapKey,
+    AGENT_STREAM_DATA_DIR: dataDir,
+    DATABASE_URL: database.databaseUrl,
+    LOG_LEVEL: 'error',
+  };
+  server = start('serve');
+  await waitFor(() => server.stdout().includes('└─'), 'the banner');
+});
+
+afterAll(async () => {
+  server.stop();
+  expect(await server.status).toBe(0);
+  await Promise.all([deepgram.close(), openai.close(), cartesia.close(), cloudonix.close()]);
+  await database.drop();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+describe('the first real phone call, as the README tells it', () => {
+  let agentUuid: string;
+  let streamUrl: string;
+  let call: PlacedCall;
+
+  it('starts with three keys, and the banner names who hears, thinks and speaks', async () => {
+    expect(server.stdout()).toContain('hearing: deepgram · thinking: openai · speaking: cartesia');
+    expect(server.stdout()).not.toContain('simulated');
+    expect(server.stdout()).not.toContain('/setup#');
+    for (const secret of [bootstrapKey, ...Object.values(keys)]) expect(server.stdout()).not.toContain(secret);
+  });
+
+  it('stores the Cloudonix domain with the README’s request and never shows its token', async () => {
+    const response = await postAsReadmeSays();
+    expect(response.status).toBe(201);
+    expect(await response.text()).not.toContain(bearerToken);
+  });
+
+  it('takes the bootstrap key as an API key', async () => {
+    const response = await fetch(`${url}/api/v1/telephony-configs`, { headers: { Authorization: `Bearer ${bootstrapKey}` } });
+    expect(response.status).toBe(200);
+    expect(((await response.json()) as { items: { name: string }[] }).items.map(({ name }) => name)).toEqual(['Main']);
+  });
+
+  it('creates the agent', async () => {
+    const created = await run(...readmeCommand('agents create'));
+    expect(created).toMatchObject({ status: 0, stderr: '' });
+    agentUuid = created.stdout.trim();
+    expect(agentUuid).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('finds nothing missing but a public address', async () => {
+    const examined = await run(...readmeCommand('doctor'));
+    expect(examined.status).toBe(0);
+    expect(examined.stdout).toContain('speech-to-text: Deepgram');
+    expect(examined.stdout).toContain('language model: OpenAI or compatible');
+    expect(examined.stdout).toContain('text-to-speech: Cartesia');
+    expect(examined.stdout).toMatch(/✓ Telephony +cloudonix "Main"/);
+    expect(examined.stdout).toMatch(/! Public URL .*reaches this machine only/);
+    expect(examined.stdout).not.toContain('✗');
+    for (const secret of [bearerToken, bootstrapKey, ...Object.values(keys)]) expect(examined.stdout).not.toContain(secret);
+  });
+
+  it('prints a document to paste that is the README’s, but for host and agent', async () => {
+    const printed = await run(...readmeCommand('agents stream-url', { AGENT_UUID: agentUuid }));
+    expect(printed.status).toBe(0);
+    const cxml = printed.stdout.slice(printed.stdout.indexOf('<?xml'));
+    const inReadme = /```xml\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+    const pasted = inReadme
+      .split('\n')
+      .map((line) => line.slice(3))
+      .join('\n')
+      .replace('wss://voice.example.com', url.replace('http', 'ws'))
+      .replace('AGENT_UUID', agentUuid);
+    expect(cxml.trim()).toBe(pasted.trim());
+    streamUrl = streamUrlOf(cxml);
+  });
+
+  it('answers the call that Cloudonix streams to exactly that URL', async () => {
+    call = await placeCall({
+      url: streamUrl,
+      domain,
+      cloudonix,
+      steps: parseCallerScript(`caller: ${question}\ncaller: Goodbye.`),
+      speech: createSimulatedSpeech(systemClock),
+      clock: systemClock,
+      maxDurationMs: 40_000,
+    });
+    expect(call.problems).toEqual([]);
+    expect(call.stats.violations).toEqual([]);
+    expect(call).toMatchObject({ asked: 'hang-up', ending: { type: 'closed', by: 'carrier', code: 1000 } });
+    const heard = call.turns.flatMap((turn) => (turn.who === 'agent' ? [turn.text] : []));
+    expect(heard.slice(0, 2)).toEqual(['Hello, thank you for calling. How can I help you?', answer]);
+    expect(heard).toHaveLength(3);
+  });
+
+  it('leaves a complete run: both sides, the vendors, and no simulated one', async () => {
+    const headers = { Authorization: `Bearer ${bootstrapKey}` };
+    const get = async <T>(path: string) => (await (await fetch(`${url}/api/v1${path}`, { headers })).json()) as T;
+    type Run = { id: string; state: string; end_reason: string; gathered_context: Record<string, unknown>; usage: Record<string, number> };
+    const list = () => get<{ items: Run[] }>('/runs');
+    let items: Run[] = [];
+    const untilMs = systemClock.nowMs() + 20_000;
+    do ({ items } = await list());
+    while (items[0]?.state !== 'completed' && systemClock.nowMs() < untilMs);
+    expect(items).toHaveLength(1);
+    const [finished] = items as [Run];
+    expect(finished).toMatchObject({ state: 'completed', end_reason: 'agent_hangup', gathered_context: { session: call.session, nodes_visited: ['Reception', 'Goodbye'] } });
+    expect(finished.usage).toMatchObject({ caller_turns: 2, agent_replies: 3, model_input_tokens: expect.any(Number) as number });
+
+    const transcript = await get<{ items: { role: string; text: string }[] }>(`/runs/${finished.id}/transcript`);
+    expect(transcript.items.map(({ role, text }) => `${role}: ${text}`)).toEqual([
+      'agent: Hello, thank you for calling. How can I help you?',
+      `caller: ${question}`,
+      `agent: ${answer}`,
+      'caller: Goodbye.',
+      'agent: Have a nice day.',
+    ]);
+
+    type Event = { type: string; data: { models?: Record<string, Record<string, unknown>> } };
+    const events = (await get<{ items: Event[] }>(`/runs/${finished.id}/events?limit=200`)).items;
+    const models = events.find(({ type }) => type === 'call-answered')?.data.models;
+    const chosen = (vendor: string) => expect.objectContaining({ vendor, reason: 'environment' }) as unknown;
+    expect(models).toEqual({ stt: chosen('deepgram'), llm: chosen('openai'), tts: chosen('cartesia') });
+    expect(events.map(({ type }) => type)).not.toContain('vendor-failed');
+
+    expect(deepgram.connections.map(({ authorization }) => authorization)).toEqual([`Token ${keys.DEEPGRAM_API_KEY}`]);
+    expect(openai.requests.map(({ outcome }) => outcome)).not.toContain('aborted');
+    expect(openai.requests.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('is watched with the README’s commands', async () => {
+    const list = await run('runs', 'list');
+    const name = /WR-AGS-\d{8}/.exec(list.stdout)?.[0] ?? '';
+    const tailed = await run(...readmeCommand('runs tail'));
+    expect(tailed).toMatchObject({ status: 0 });
+    expect(tailed.stdout).toContain(`text=${answer}`);
+    expect(tailed.stderr).toContain('completed: agent_hangup');
+    const shown = await run(...readmeCommand('runs show', { 'WR-AGS-00000001': name }));
+    expect(shown.status).toBe(0);
+    expect(shown.stdout).toContain(answer);
+    expect(shown.stdout).toContain('completed (agent_hangup)');
+  });
+});
