@@ -10,6 +10,9 @@ const FINE_SLOT_MS = 2;
 /** More participants than this are paced in fine slots. */
 const FINE_ABOVE = 50;
 
+/** One of so many due times is told to `onLateness`: enough to see a process that falls behind, at no cost per frame. */
+const DUE_TIMES_PER_SAMPLE = 50;
+
 /** Something that sends one frame every 20 ms. */
 export interface MetronomeParticipant {
   /** Called once per due time. `nowMs` is the clock's monotonic time; it may be later than the due time by a slot, or by a stall. */
@@ -36,14 +39,24 @@ interface Entry {
   dueMs: number;
 }
 
+/** How a metronome is set up. */
+export interface MetronomeOptions {
+  /** Default: by the number of participants. */
+  readonly slotMs?: number;
+  /** Told how late a participant was called, for one of 50 due times. */
+  readonly onLateness?: (latenessMs: number) => void;
+}
+
 /**
  * Paces all calls with one timer, which runs only while there are participants. Deadlines are absolute, so lateness never adds up;
  * deadlines missed in a stall are skipped, each participant being called once: catching up is its own, bounded, affair.
  */
-export function createMetronome(clock: Clock, options: { readonly slotMs?: number } = {}): Metronome {
+export function createMetronome(clock: Clock, options: MetronomeOptions = {}): Metronome {
+  const { onLateness } = options;
   const entries = new Set<Entry>();
   let timer: Timer | null = null;
   let armedForMs = Infinity;
+  let untilSample = DUE_TIMES_PER_SAMPLE;
 
   function arm(): void {
     let earliestMs = Infinity;
@@ -68,10 +81,18 @@ export function createMetronome(clock: Clock, options: { readonly slotMs?: numbe
     const nowMs = clock.nowMs();
     for (const entry of entries) {
       if (entry.dueMs > nowMs) continue;
+      if (onLateness !== undefined) sample(onLateness, nowMs - entry.dueMs);
       entry.dueMs += FRAME_MS * (Math.floor((nowMs - entry.dueMs) / FRAME_MS) + 1);
       callParticipant(entry, nowMs);
     }
     arm();
+  }
+
+  function sample(report: (latenessMs: number) => void, latenessMs: number): void {
+    untilSample -= 1;
+    if (untilSample > 0) return;
+    untilSample = DUE_TIMES_PER_SAMPLE;
+    report(latenessMs);
   }
 
   function callParticipant(entry: Entry, nowMs: number): void {

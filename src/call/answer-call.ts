@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { EventWriter, EventWriters } from '../runs/event-writer.js';
 import type { CallableAgent, Run, Store, TelephonyConfig } from '../store/store.js';
+import type { Leg } from '../speech/vendor.js';
 import type { StreamStart } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
 import type { ProviderCall, ProviderControl, ProviderModule } from '../telephony/provider.js';
@@ -34,6 +35,8 @@ export interface AnswerPorts {
   readonly models: ModelResolver;
   readonly warmUps: WarmUps;
   readonly createControl: (config: TelephonyConfig) => ProviderControl;
+  /** A vendor failed during a call; for counting. */
+  readonly onVendorFailed: (leg: Leg, vendor: string, code: string) => void;
 }
 
 /** A minted call whose stream has not shaken hands. */
@@ -104,6 +107,7 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
       remainingMs: minted.remainingMs,
       clock,
       log: ports.log,
+      onVendorFailed: ports.onVendorFailed,
     });
   } catch (error) {
     legs?.close();

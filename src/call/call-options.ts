@@ -5,6 +5,7 @@ import type { EventWriter } from '../runs/event-writer.js';
 import type { TurnLatency } from '../runs/events.js';
 import type { EndReason } from '../runs/lifecycle.js';
 import type { ResolvedModels } from '../speech/models.js';
+import type { Leg } from '../speech/vendor.js';
 import type { DialectCapabilities } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
 import type { ProviderCall, ProviderControl } from '../telephony/provider.js';
@@ -61,4 +62,6 @@ export interface CallOptions {
   readonly remainingMs: number | null;
   readonly clock: Clock;
   readonly log: Log;
+  /** A vendor failed during the call; for counting. */
+  readonly onVendorFailed?: (leg: Leg, vendor: string, code: string) => void;
 }

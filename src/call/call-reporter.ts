@@ -1,4 +1,5 @@
 import type { AgentStreamError } from '../base/errors.js';
+import type { Leg } from '../speech/vendor.js';
 import type { CallLog } from './call-log.js';
 import type { DialogueListener } from './dialogue.js';
 import { snakeCaseKeys } from './record-json.js';
@@ -16,7 +17,7 @@ export type CallReporter = Pick<
   onReplyEnded(replyId: string, said: { text: string; isInterrupted: boolean; turnId: number }): void;
   onCallerSaid(turn: { turnId: number; text: string; startMs: number; speechEndMs: number }): void;
   onTranscriptFinal(): void;
-  onVendorFailed(leg: 'stt' | 'llm' | 'tts', error: AgentStreamError): void;
+  onVendorFailed(leg: Leg, vendor: string, error: AgentStreamError): void;
 };
 
 /** Creates the reporter of one call. `originMs` is the monotonic time of the call clock's zero. */
@@ -61,6 +62,6 @@ export function createCallReporter(options: {
         interrupted: said.isInterrupted,
       });
     },
-    onVendorFailed: (leg, error) => record('vendor-failed', { leg, code: error.code, message: error.message }),
+    onVendorFailed: (leg, vendor, error) => record('vendor-failed', { leg, vendor, code: error.code, message: error.message }),
   };
 }

@@ -2,6 +2,7 @@ import { repeat, type Timer } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { EndReason } from '../runs/lifecycle.js';
 import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
+import type { ResolvedModels } from '../speech/models.js';
 import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { RunCommand } from '../store/store.js';
 import type { MediaStreamSink } from '../telephony/media-stream.js';
@@ -16,6 +17,7 @@ import { createDialogue, type CallAction, type Dialogue } from './dialogue.js';
 import { createEars, type Ears } from './ears.js';
 import { createFaultBoundary, type FaultBoundary } from './fault-boundary.js';
 import { createFloor, type Floor, type FloorEffect } from './floor.js';
+import { snakeCaseKeys } from './record-json.js';
 import { transferCall } from './transfer.js';
 
 /** Silence after which the detector reports a pause. */
@@ -82,7 +84,7 @@ export class CallSession {
       onReached: (reason) => this.#sayGoodbye(reason),
       onOverdue: (reason) => void this.#exit.hangUp(ended(reason)),
     });
-    this.#record('call-answered', { models: options.models.choice });
+    this.#record('call-answered', { models: snakeCaseChoice(options.models.choice) });
     options.legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event, ears)));
     this.#attach(ears);
     this.#dialogue.feed({ type: 'call-started' });
@@ -253,9 +255,11 @@ export class CallSession {
 
   /** A call without ears or voice is over; a failed model pass is the workflow's to answer. */
   #onVendorFailed(leg: 'stt' | 'llm' | 'tts', error: AgentStreamError): void {
-    const { log, runId } = this.#options;
-    this.#reporter.onVendorFailed(leg, error);
-    log.warn('A vendor failed during a call', { runId, leg, code: error.code });
+    const { log, models, runId } = this.#options;
+    const { vendor } = models.choice[leg];
+    this.#reporter.onVendorFailed(leg, vendor, error);
+    this.#options.onVendorFailed?.(leg, vendor, error.code);
+    log.warn('A vendor failed during a call', { runId, leg, vendor, code: error.code });
     if (leg === 'tts') this.#voiceFailures += 1;
     if (leg === 'stt' || this.#voiceFailures >= MAX_VOICE_FAILURES) void this.#exit.hangUp(vendorEnded);
   }
@@ -325,6 +329,11 @@ export class CallSession {
       variables: gatheredVariables(this.#options.workflowState.variables, this.#dialogue.state.variables),
     };
   }
+}
+
+/** The vendors of the call as its run's log shows them. */
+function snakeCaseChoice(choice: ResolvedModels['choice']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(choice).map(([leg, model]) => [leg, snakeCaseKeys(model)]));
 }
 
 /** What the conversation added to or changed of the variables the call began with. */

@@ -38,6 +38,8 @@ export interface ReceiverOptions extends AnswerPorts {
   readonly shutdown: AbortSignal;
   /** A stream was turned away before or after its run was minted; for counting. */
   readonly onRefused: (code: string) => void;
+  /** A gap that a caller heard, measured on the recorded tracks; told when the call has ended. */
+  readonly onGapHeard: (gapMs: number) => void;
   /** A run ended; for counting. */
   readonly onEnded: (provider: string, endReason: string) => void;
 }
@@ -125,7 +127,9 @@ async function conductRun(incoming: IncomingCall, minted: MintedRun, options: Re
     async (session) => {
       place.attach(session);
       incoming.onAnswered();
-      return finalisationOf(await session.outcome, minted.run, options);
+      const outcome = await session.outcome;
+      for (const { heardGapMs } of outcome.turns) if (heardGapMs !== undefined) options.onGapHeard(heardGapMs);
+      return finalisationOf(outcome, minted.run, options);
     },
     (error: unknown) => {
       const failure = toAgentStreamError(error);

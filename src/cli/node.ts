@@ -121,7 +121,7 @@ async function composeNode(
     eventWriters,
     transfers,
     createControl,
-    metronome: createMetronome(clock),
+    metronome: createMetronome(clock, { onLateness: (latenessMs) => metrics.frameSent(latenessMs) }),
     phrases: createPhraseCache(),
     recordings: recordingsIn(config.dataDir),
     workflows: createWorkflowResolver(),
@@ -129,6 +129,8 @@ async function composeNode(
     warmUps: createWarmUps(),
     shutdown: shutdown.signal,
     onRefused: (code) => metrics.handshakeRejected(code),
+    onVendorFailed: (leg, vendor, code) => metrics.vendorFailed(leg, vendor, code),
+    onGapHeard: (gapMs) => metrics.turnGapHeard(gapMs),
     onEnded: (provider, endReason) => metrics.callEnded(provider, endReason),
   });
   disposal.add(() => endpoint.close());

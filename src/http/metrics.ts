@@ -7,7 +7,7 @@ export interface Metrics {
   callEnded(provider: string, outcome: string): void;
   /** From the end of the caller's speech to the first agent audio. */
   turnGapHeard(gapMs: number): void;
-  /** How late an outbound frame left, against its due time. */
+  /** How late a call's outbound audio was fed, against its due time; a sample. */
   frameSent(latenessMs: number): void;
   /** `leg`: stt, llm or tts; `kind`: the error code. */
   vendorFailed(leg: string, vendor: string, kind: string): void;
@@ -40,7 +40,7 @@ export function createMetrics(source: MetricsSource): Metrics {
   });
   const pacing = new Histogram({
     name: 'agent_stream_media_pacing_seconds',
-    help: 'Lateness of outbound frames against their due time',
+    help: 'Lateness of outbound frames against their due time, one of 50',
     buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5],
     registers,
   });
