@@ -98,8 +98,10 @@ function reportFailure(error: unknown, context: CliContext): number {
   }
   if (error instanceof AgentStreamError) {
     const problem = `${error.message} (${error.code})`;
-    printFailure(context.output, problem, errorCatalogue[error.code].cure);
-    return error.code === 'configuration-invalid' ? exitCodes.usage : exitCodes.failure;
+    const isConfiguration = error.code === 'configuration-invalid';
+    // What is wrong with the environment is said in one line, cure included.
+    printFailure(context.output, problem, isConfiguration ? undefined : errorCatalogue[error.code].cure);
+    return isConfiguration ? exitCodes.usage : exitCodes.failure;
   }
   const message = error instanceof Error ? error.message : String(error);
   const trace = error instanceof Error && context.env.DEBUG !== undefined ? error.stack : undefined;
