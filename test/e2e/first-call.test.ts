@@ -15,7 +15,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { hearBuiltinVoice, speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
 import { startFakeCartesia, type FakeCartesia } from '../support/fakes/cartesia.js';
 import { startFakeDeepgram, type FakeDeepgram } from '../support/fakes/deepgram.js';
-import { startFakeOpenai, type ChatRequest, type FakeOpenai, type ScriptedReply } from '../support/fakes/openai.js';
+import { startFakeOpenai, type ChatRequest, type FakeOpenai, type OpenaiFault, type ScriptedReply } from '../support/fakes/openai.js';
 
 /**
  * README.md, "The first real phone call", as it is written: its commands are read out of the file and run, with fakes that speak the
@@ -38,6 +38,8 @@ let cartesia: FakeCartesia;
 let cloudonix: FakeCloudonix;
 let server: CommandRun;
 let url: string;
+/** What the model’s next requests meet. */
+let modelFault: OpenaiFault | undefined;
 
 /** A command that runs in this process. */
 interface CommandRun {
@@ -88,6 +90,50 @@ async function postAsReadmeSays(): Promise<Response> {
   });
 }
 
+/** The API's answer to the holder of the bootstrap key. */
+async function get<T>(path: string): Promise<T> {
+  const response = await fetch(`${url}/api/v1${path}`, { headers: { Authorization: `Bearer ${bootstrapKey}` } });
+  return (await response.json()) as T;
+}
+
+interface Run {
+  readonly id: string;
+  readonly state: string;
+  readonly end_reason: string;
+  readonly gathered_context: Readonly<Record<string, unknown>>;
+  readonly usage: Readonly<Record<string, number>>;
+}
+
+interface RunEvent {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** The newest run, once it is over. */
+async function newestRun(): Promise<Run> {
+  const untilMs = systemClock.nowMs() + 20_000;
+  for (;;) {
+    const [newest] = (await get<{ items: Run[] }>('/runs?limit=1')).items;
+    if (newest !== undefined && ['completed', 'failed'].includes(newest.state)) return newest;
+    if (systemClock.nowMs() > untilMs) throw new Error(`the run is ${newest?.state ?? 'not there'}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+const eventsOf = async (run: Run) => (await get<{ items: RunEvent[] }>(`/runs/${run.id}/events?limit=200`)).items;
+
+/** A sample of /metrics; 0 where there is none. */
+async function metric(sample: string): Promise<number> {
+  const lines = (await (await fetch(`${url}/metrics`)).text()).split('\n');
+  return Number(lines.find((line) => line.startsWith(`${sample} `))?.slice(sample.length) ?? 0);
+}
+
+/** A call with what the caller does, line by line. */
+function callThe(address: string, ...script: string[]): Promise<PlacedCall> {
+  const steps = parseCallerScript(script.join('\n'));
+  return placeCall({ url: address, domain, cloudonix, steps, speech: createSimulatedSpeech(systemClock), clock: systemClock, maxDurationMs: 40_000 });
+}
+
 /** The URL of the document's stream, as an XML parser gives it. */
 function streamUrlOf(cxml: string): string {
   const attribute = /<Connect>\s*<Stream url="([^"<>]*)"\s*\/>\s*<\/Connect>\s*<Hangup\/>\s*<\/Response>/.exec(cxml)?.[1];
@@ -128,7 +174,7 @@ beforeAll(async () => {
   database = await createTestDatabase({ isEmpty: true });
   dataDir = await mkdtemp(join(tmpdir(), 'agent-stream-first-'));
   deepgram = await startFakeDeepgram({ apiKey: keys.DEEPGRAM_API_KEY, transcribe: hearBuiltinVoice });
-  openai = await startFakeOpenai({ apiKey: keys.OPENAI_API_KEY, reply });
+  openai = await startFakeOpenai({ apiKey: keys.OPENAI_API_KEY, reply, fault: () => modelFault });
   cartesia = await startFakeCartesia({ apiKey: keys.CARTESIA_API_KEY, render: speakBuiltinVoice });
   cloudonix = await startFakeCloudonix({ domains: { [domain]: { bearerToken } } });
   const port = await freePort();
@@ -217,15 +263,7 @@ describe('the first real phone call, as the README tells it', () => {
   });
 
   it('answers the call that Cloudonix streams to exactly that URL', async () => {
-    call = await placeCall({
-      url: streamUrl,
-      domain,
-      cloudonix,
-      steps: parseCallerScript(`caller: ${question}\ncaller: Goodbye.`),
-      speech: createSimulatedSpeech(systemClock),
-      clock: systemClock,
-      maxDurationMs: 40_000,
-    });
+    call = await callThe(streamUrl, `caller: ${question}`, 'caller: Goodbye.');
     expect(call.problems).toEqual([]);
     expect(call.stats.violations).toEqual([]);
     expect(call).toMatchObject({ asked: 'hang-up', ending: { type: 'closed', by: 'carrier', code: 1000 } });
@@ -235,16 +273,7 @@ describe('the first real phone call, as the README tells it', () => {
   });
 
   it('leaves a complete run: both sides, the vendors, and no simulated one', async () => {
-    const headers = { Authorization: `Bearer ${bootstrapKey}` };
-    const get = async <T>(path: string) => (await (await fetch(`${url}/api/v1${path}`, { headers })).json()) as T;
-    type Run = { id: string; state: string; end_reason: string; gathered_context: Record<string, unknown>; usage: Record<string, number> };
-    const list = () => get<{ items: Run[] }>('/runs');
-    let items: Run[] = [];
-    const untilMs = systemClock.nowMs() + 20_000;
-    do ({ items } = await list());
-    while (items[0]?.state !== 'completed' && systemClock.nowMs() < untilMs);
-    expect(items).toHaveLength(1);
-    const [finished] = items as [Run];
+    const finished = await newestRun();
     expect(finished).toMatchObject({ state: 'completed', end_reason: 'agent_hangup', gathered_context: { session: call.session, nodes_visited: ['Reception', 'Goodbye'] } });
     expect(finished.usage).toMatchObject({ caller_turns: 2, agent_replies: 3, model_input_tokens: expect.any(Number) as number });
 
@@ -257,10 +286,9 @@ describe('the first real phone call, as the README tells it', () => {
       'agent: Have a nice day.',
     ]);
 
-    type Event = { type: string; data: { models?: Record<string, Record<string, unknown>> } };
-    const events = (await get<{ items: Event[] }>(`/runs/${finished.id}/events?limit=200`)).items;
-    const models = events.find(({ type }) => type === 'call-answered')?.data.models;
-    const chosen = (vendor: string) => expect.objectContaining({ vendor, reason: 'environment' }) as unknown;
+    const events = await eventsOf(finished);
+    const models = events.find(({ type }) => type === 'call-answered')?.data['models'];
+    const chosen = (vendor: string) => expect.objectContaining({ vendor, reason: 'environment', is_simulated: false }) as unknown;
     expect(models).toEqual({ stt: chosen('deepgram'), llm: chosen('openai'), tts: chosen('cartesia') });
     expect(events.map(({ type }) => type)).not.toContain('vendor-failed');
 
@@ -280,5 +308,23 @@ describe('the first real phone call, as the README tells it', () => {
     expect(shown.status).toBe(0);
     expect(shown.stdout).toContain(answer);
     expect(shown.stdout).toContain('completed (agent_hangup)');
+  });
+
+  it('shows in /metrics how it went', async () => {
+    expect(await metric('agent_stream_calls_total{provider="cloudonix",outcome="agent_hangup"}')).toBe(1);
+    expect(await metric('agent_stream_turn_gap_seconds_count')).toBe(2);
+    // About 10 s of speech at 50 frames a second, one of 50 sampled.
+    expect(await metric('agent_stream_media_pacing_seconds_count')).toBeGreaterThanOrEqual(3);
+    expect(await metric('agent_stream_calls_active')).toBe(0);
+  });
+
+  it('goes on, says so and counts it where a vendor fails', async () => {
+    modelFault = { kind: 'http', status: 401 };
+    await callThe(streamUrl, `caller: ${question}`, 'listen', 'hangup');
+    const failed = await newestRun();
+    expect(failed).toMatchObject({ state: 'completed', end_reason: 'caller_hangup' });
+    const failure = (await eventsOf(failed)).find(({ type }) => type === 'vendor-failed');
+    expect(failure?.data).toMatchObject({ leg: 'llm', vendor: 'openai', code: 'vendor-unauthorized' });
+    expect(await metric('agent_stream_vendor_errors_total{leg="llm",vendor="openai",kind="vendor-unauthorized"}')).toBe(1);
   });
 });
