@@ -52,7 +52,6 @@ const entries = {
   }),
   'internal-error': entry('Internal server error', 500, {
     closeCode: 1011,
-    retryable: true,
     cause: 'A fault of this server. The run’s events and the log line with the same run id tell more.',
     cure: 'Look at the run’s events; report it if it repeats.',
   }),

@@ -62,10 +62,14 @@ describe('retry', () => {
     expect(clock.pendingTimers()).toBe(0);
   });
 
-  it('does not try a bug again', async () => {
+  it.each([new TypeError('bug'), new AgentStreamError('internal-error')])('does not try a bug again: %s', async (bug) => {
     let tries = 0;
     const options = { ...policy, clock: createVirtualClock(), signal: new AbortController().signal };
-    await expect(retry(() => Promise.reject(new TypeError(`bug ${(tries += 1)}`)), options)).rejects.toMatchObject({ code: 'internal-error' });
+    const failing = () => {
+      tries += 1;
+      return Promise.reject(bug);
+    };
+    await expect(retry(failing, options)).rejects.toMatchObject({ code: 'internal-error' });
     expect(tries).toBe(1);
   });
 });

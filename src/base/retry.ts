@@ -33,8 +33,8 @@ export function retryDelayMs(
 
 /**
  * Runs `operation` until it succeeds or its failure is final, waiting as {@link retryDelayMs} says.
- * @throws the last failure. Anything but an `AgentStreamError` is a bug: it becomes `internal-error` and is not tried again.
- *   The signal's reason once `signal` aborts.
+ * @throws the last failure; the signal's reason once `signal` aborts. Anything but an `AgentStreamError` is a bug: it becomes
+ *   `internal-error`, which is never tried again.
  */
 export async function retry<Result>(
   operation: (attempt: number) => Promise<Result>,
