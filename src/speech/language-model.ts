@@ -5,6 +5,7 @@ export type ModelMessage =
   | { readonly role: 'assistant'; readonly text: string; readonly toolCalls?: readonly ModelToolCall[] }
   | { readonly role: 'tool'; readonly toolCallId: string; readonly toolName: string; readonly result: string };
 
+/** A function call as the model asked for it. */
 export interface ModelToolCall {
   readonly id: string;
   readonly name: string;
