@@ -101,4 +101,12 @@ describe('createMetronome', () => {
     expect(healthy.times).toHaveLength(4);
     expect(metronome.size()).toBe(1);
   });
+
+  it('tells how late one of 50 due times was met', async () => {
+    const { clock, virtual } = lateClock((firing) => (firing === 100 ? 12 : 0));
+    const lateness: number[] = [];
+    createMetronome(clock, { onLateness: (latenessMs) => lateness.push(latenessMs) }).add(recording(), 0);
+    await virtual.advance(3000);
+    expect(lateness).toEqual([0, 12, 0]);
+  });
 });

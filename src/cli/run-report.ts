@@ -25,6 +25,12 @@ export function describeRun(run: RunAnswer): string[] {
   return [run.name, ...rows.map(([name, value]) => `  ${printable(name).padEnd(24)} ${printable(value)}`)];
 }
 
+/** One line: which run it is, how it stands, and where the rest is. */
+export function describeRunInBrief(run: RunAnswer): string {
+  const standing = run.end_reason === null ? run.state : `${run.state}, ${run.end_reason}`;
+  return `Run ${run.name}: ${standing} (agent-stream runs show ${run.id})`;
+}
+
 /** The conversation with its times on the call clock, and the latency of each turn below the reply. */
 export function describeTurns(lines: readonly TranscriptLineAnswer[], latency: RunAnswer['latency']): string[] {
   if (lines.length === 0) return ['Nothing was said.'];
@@ -38,6 +44,9 @@ export function describeTurns(lines: readonly TranscriptLineAnswer[], latency: R
   });
 }
 
+/** Parts of a turn's latency in the order they happen, after what the caller noticed of them. */
+const latencyParts = ['heard_gap_ms', 'endpointing_ms', 'transcript_ms', 'model_first_token_ms', 'first_clause_ms', 'voice_first_byte_ms', 'first_frame_ms'];
+
 /** `latency.turns`: one object per turn with `turn_id` and values in ms. */
 function latencyByTurn(latency: RunAnswer['latency']): Map<number, string> {
   const turns: unknown = latency?.turns;
@@ -46,10 +55,17 @@ function latencyByTurn(latency: RunAnswer['latency']): Map<number, string> {
     if (typeof turn !== 'object' || turn === null || !('turn_id' in turn) || typeof turn.turn_id !== 'number') continue;
     const parts = Object.entries(turn)
       .filter(([name, value]) => name.endsWith('_ms') && typeof value === 'number')
+      .sort(([left], [right]) => placeOf(left) - placeOf(right))
       .map(([name, value]) => `${name.slice(0, -'_ms'.length).replaceAll('_', ' ')} ${Math.round(value as number)} ms`);
     if (parts.length > 0) described.set(turn.turn_id, parts.join(', '));
   }
   return described;
+}
+
+/** Place of a part; what is not known comes last. */
+function placeOf(part: string): number {
+  const place = latencyParts.indexOf(part);
+  return place < 0 ? latencyParts.length : place;
 }
 
 /** One event as one line. */

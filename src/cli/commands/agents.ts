@@ -145,11 +145,11 @@ function registerStreamUrl(command: Command, context: CliContext): void {
     .action(async (uuid: string, options: JsonOptions & { provider: string; urlOnly?: boolean }) => {
       const answer = await connect(options, context).request('GET', `${agentPath(uuid)}/stream-url`, { query: { provider: options.provider } });
       if (options.json === true) return context.output.json(answer);
-      const shape = z.looseObject({ url: z.string(), snippets: z.record(z.string(), z.string()) });
-      const { url, snippets } = readAnswer(shape, answer, 'stream URL');
+      const { url, snippets } = readAnswer(streamUrlShape, answer, 'stream URL');
       context.output.line(url);
       if (options.urlOnly === true) return;
-      for (const [name, text] of Object.entries(snippets)) context.output.line(`\n${name.toUpperCase()}:\n${text}`);
+      for (const line of snippetLines(snippets)) context.output.line(line);
+      if (url.includes(tokenPlaceholder)) context.output.note(`Put the agent's stream token in place of ${tokenPlaceholder}; "agents token" makes a new one.`);
     });
 
   withServerOption(command.command('token <uuid>').description('require a stream token, or replace it; prints the new one once'))
@@ -161,11 +161,21 @@ function registerStreamUrl(command: Command, context: CliContext): void {
         return context.output.line('Removed');
       }
       const answer = await client.request('POST', `${agentPath(uuid)}/stream-token`, { body: {} });
-      const shape = z.looseObject({ stream_token: z.string() });
-      context.output.line(readAnswer(shape, answer, 'stream token').stream_token);
-      context.output.note('It is shown only now. The former one stays valid for the overlap window.');
+      const shape = streamUrlShape.extend({ stream_token: z.string(), overlap_seconds: z.number() });
+      const { stream_token: token, overlap_seconds: overlapSeconds, snippets } = readAnswer(shape, answer, 'stream token');
+      context.output.line(token);
+      context.output.note(`It is shown only now; a former one stays valid for ${overlapSeconds / 3600} hours. Paste the URL with it at the provider:`);
+      for (const line of snippetLines(snippets)) context.output.note(line);
     });
 }
+
+/** Where the token goes in the stream URL of an agent that requires one: the server keeps only its hash. */
+const tokenPlaceholder = '{stream_token}';
+
+/** A stream URL and the documents to paste, by name. */
+const streamUrlShape = z.looseObject({ url: z.string(), snippets: z.record(z.string(), z.string()) });
+
+const snippetLines = (snippets: Readonly<Record<string, string>>) => Object.entries(snippets).map(([name, text]) => `\n${name.toUpperCase()}:\n${text}`);
 
 const singleProblems = z.array(z.looseObject({ path: z.string(), message: z.string() })).default([]);
 

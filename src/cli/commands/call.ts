@@ -17,11 +17,13 @@ import {
   type PlacedCall,
 } from '../../simulator/place-call.js';
 import { createSimulatedSpeech } from '../../simulator/simulated-speech.js';
-import { agentShape, pageOf, readAnswer, telephonyConfigShape } from '../api-shapes.js';
+import { agentShape, pageOf, readAnswer, telephonyConfigShape, type RunAnswer } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
 import type { CliContext, RegisterCommand } from '../command.js';
 import { apiKeyFor, connect, serverUrlOf, withServerOption, type ConnectionOptions } from '../connection.js';
 import { exitCodes } from '../exit-codes.js';
+import { findPlacedRun } from '../placed-run.js';
+import { describeRunInBrief } from '../run-report.js';
 import { printTurn } from '../turn-lines.js';
 
 /** Where the fake Cloudonix listens unless told otherwise; a server started with CLOUDONIX_API_BASE_URL set to it takes simulated calls. */
@@ -99,7 +101,8 @@ async function call(options: CallOptions, context: CliContext): Promise<void> {
   const serverUrl = serverUrlOf(options, context.env);
   const steps = await readSteps(options);
   const agent = options.agent ?? (await findAgent(options, context));
-  if (apiKeyFor(serverUrl, context.env) !== undefined) await ensureTelephonyConfig(options, context);
+  const hasApiKey = apiKeyFor(serverUrl, context.env) !== undefined;
+  if (hasApiKey) await ensureTelephonyConfig(options, context);
   const cloudonix = options.session === undefined ? await openCloudonix(options) : null;
   const { output, clock, signal } = context;
   try {
@@ -123,9 +126,11 @@ async function call(options: CallOptions, context: CliContext): Promise<void> {
       },
     });
     if (options.record !== undefined) await writeRecording(options.record, placed);
-    if (options.json === true) output.json(jsonOf(placed));
+    const run = hasApiKey && placed.ending.type === 'closed' && !signal.aborted ? await findPlacedRun(connect(options, context), placed.session, context) : null;
+    if (options.json === true) output.json(jsonOf(placed, run));
+    else if (run !== null) output.line(`\n${describeRunInBrief(run)}`);
     judge(placed, options, context);
-    if (options.json !== true) output.line(`\n${describeEnding(placed)}`);
+    if (options.json !== true) output.line(describeEnding(placed));
   } finally {
     await cloudonix?.close();
   }
@@ -133,7 +138,7 @@ async function call(options: CallOptions, context: CliContext): Promise<void> {
 
 async function readSteps(options: CallOptions): Promise<readonly CallerStep[]> {
   if (options.silence === true) return [];
-  if (options.wav !== undefined) return parseCallerScript(`caller: wav ${options.wav}\nlisten`);
+  if (options.wav !== undefined) return parseCallerScript(`caller: wav ${options.wav}`);
   if (options.script === undefined) {
     return (options.say ?? ['Hello.', 'Goodbye.']).map((text) => ({ type: 'say', text, when: { type: 'agent-finished' } }));
   }
@@ -193,9 +198,10 @@ async function writeRecording(path: string, placed: PlacedCall): Promise<void> {
 }
 
 /** Result as the API would write it: snake_case, durations in ms. */
-function jsonOf(placed: PlacedCall): unknown {
+function jsonOf(placed: PlacedCall, run: RunAnswer | null): unknown {
   return {
     session: placed.session,
+    run: run === null ? null : { id: run.id, name: run.name, state: run.state, end_reason: run.end_reason },
     ending: placed.ending,
     asked: placed.asked,
     duration_ms: placed.durationMs,
