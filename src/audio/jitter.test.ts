@@ -85,11 +85,53 @@ describe('createJitter', () => {
     expect(order()).toBe('1 2 3 4 5 6 7 8');
   });
 
-  it('follows a count that starts again, losing one message', () => {
+  it.each([
+    ['frames of 20 ms', 160, 60],
+    ['messages of a second, soon after the start', 8000, 3],
+    ['messages of 30 s', 240_000, 2],
+  ])('follows a count that starts again, losing nothing: %s', (_, bytes, restartAfter) => {
+    const { jitter, frames } = open();
+    const sent: number[] = [];
+    const send = (count: number, firstId: number) => {
+      for (let n = 0; n < count; n += 1) {
+        sent.push(firstId + n);
+        jitter.push(message(firstId + n, bytes), n + 1, (n * bytes) / 8);
+      }
+    };
+    send(restartAfter, 1);
+    send(3, 100);
+    jitter.flush();
+    const ids = [...Buffer.concat(frames)].filter((id, at, all) => id !== all[at - 1]);
+    expect(ids).toEqual(sent);
+    expect(jitter.counts()).toEqual({ duplicates: 0, late: 0, reordered: 0, gaps: 0 });
+  });
+
+  it('does not take messages that all come twice for a new count, however long they are', () => {
+    const { jitter, frames } = open();
+    for (const id of [1, 1, 2, 2, 3, 3]) jitter.push(message(id, 16_000), id, NaN);
+    expect(frames).toHaveLength(300);
+    expect(jitter.counts().duplicates).toBe(3);
+  });
+
+  it('does not take one stray message for a new count', () => {
     const { jitter, order } = open();
-    for (const id of [101, 102, 103]) jitter.push(message(id), id, NaN);
-    for (const id of [1, 2, 3]) jitter.push(message(id), id, NaN);
-    expect(order()).toBe('101 102 103 2 3');
+    for (const id of [101, 102, 1, 103, 104]) jitter.push(message(id), id, NaN);
+    expect(order()).toBe('101 102 103 104');
+  });
+
+  it('follows a count that leaps ahead, with 10 s of silence at most', () => {
+    const { jitter, frames } = open();
+    jitter.push(message(1), 1, NaN);
+    for (let n = 0; n < 20; n += 1) jitter.push(message(2), 1_000_000 + n, NaN);
+    expect(frames).toHaveLength(1 + MAX_GAP_MS / 20 + 20);
+  });
+
+  it('inserts no more than 30 s of silence ahead of the audio that comes', () => {
+    const { jitter, frames, gaps } = open();
+    const messages = 1000;
+    for (let n = 0; n < messages; n += 1) jitter.push(message(1), n + 1, n * 60_000);
+    expect(gaps).toHaveLength(messages - 1);
+    expect(frames.length * 20).toBeLessThanOrEqual(30_000 + 2 * messages * 20);
   });
 
   it('counts by sequence where there are no timestamps, and takes all where there is no sequence', () => {
@@ -114,7 +156,7 @@ describe('createJitter', () => {
   });
 
   it('gives whole frames, each message once and in order, for any arrival', () => {
-    const arrival = fc.array(fc.record({ sequence: fc.integer({ min: 1, max: 40 }), bytes: fc.integer({ min: 1, max: 300 }) }), { maxLength: 60 });
+    const arrival = fc.array(fc.record({ sequence: fc.integer({ min: 1, max: 40 }), bytes: fc.integer({ min: 1, max: 200 }) }), { maxLength: 60 });
     fc.assert(
       fc.property(arrival, (messages) => {
         const { jitter, frames } = open();

@@ -6,11 +6,14 @@ const REORDER_WINDOW_MS = 60;
 /** Silence inserted for one gap at most. */
 export const MAX_GAP_MS = 10_000;
 
+/** Silence inserted ahead of the audio that arrives: a peer that only claims gaps must not buy 10 s of work with every message. */
+const MAX_SILENCE_AHEAD_MS = 30_000;
+
 /** A gap in the timestamps alone must be this long to count: some carriers stamp with a jittering clock. */
 const TIMESTAMP_TOLERANCE_MS = 40;
 
-/** A sequence number this far behind is not late but the start of a new count, once the next one confirms it. */
-const RESTART_DISTANCE = 50;
+/** A sequence number that is this much audio behind is not late but the start of a new count, once the next one confirms it. */
+const RESTART_DISTANCE_MS = 1000;
 
 /** Messages held at most while waiting for a missing one. */
 const MAX_HELD = 16;
@@ -48,6 +51,11 @@ interface HeldMessage {
   readonly timestampMs: number;
 }
 
+function copyOf(audio: Uint8Array, sequence: number, timestampMs: number): HeldMessage {
+  // Not slice: that of a Buffer shares its memory.
+  return { audio: Uint8Array.from(audio), sequence, timestampMs };
+}
+
 /** Cuts audio of any chunk size into 20 ms frames; whole frames that start on a boundary pass through uncopied. */
 function createFramer(onFrame: (frame: Uint8Array) => void): { push(audio: Uint8Array): void; silence(bytes: number): void; flush(): void } {
   const frame = new Uint8Array(FRAME_BYTES);
@@ -83,16 +91,21 @@ export function createJitter(sink: JitterSink): Jitter {
   const held: HeldMessage[] = [];
   let nextSequence = NaN;
   let nextTimestampMs = NaN;
-  let restartSequence = NaN;
+  let silenceLeftMs = MAX_SILENCE_AHEAD_MS;
+  /** The message that may begin a new count. */
+  let restart: HeldMessage | null = null;
 
   function fillGap(gapMs: number): void {
     counts.gaps += 1;
     sink.onGap(gapMs);
-    framer.silence(Math.round(Math.min(gapMs, MAX_GAP_MS) * BYTES_PER_MS));
+    const silenceMs = Math.min(gapMs, MAX_GAP_MS, silenceLeftMs);
+    silenceLeftMs -= silenceMs;
+    framer.silence(Math.round(silenceMs * BYTES_PER_MS));
   }
 
   function deliver(audio: Uint8Array, sequence: number, timestampMs: number): void {
     const durationMs = mulawDurationMs(audio.length);
+    silenceLeftMs = Math.min(MAX_SILENCE_AHEAD_MS, silenceLeftMs + durationMs);
     const missing = Number.isNaN(sequence) || Number.isNaN(nextSequence) ? 0 : Math.max(0, sequence - nextSequence);
     const gapMs = timestampMs - nextTimestampMs;
     if (gapMs > (missing > 0 ? 1 : TIMESTAMP_TOLERANCE_MS)) {
@@ -129,24 +142,25 @@ export function createJitter(sink: JitterSink): Jitter {
       return;
     }
     if (index !== -1) counts.reordered += 1;
-    // Not slice: that of a Buffer shares its memory.
-    held.splice(index === -1 ? held.length : index, 0, { audio: Uint8Array.from(audio), sequence, timestampMs });
+    held.splice(index === -1 ? held.length : index, 0, copyOf(audio, sequence, timestampMs));
     deliverHeld(false);
   }
 
   function receiveBehind(audio: Uint8Array, sequence: number, timestampMs: number): void {
-    if (nextSequence - sequence <= RESTART_DISTANCE && sequence !== restartSequence) {
-      if (nextSequence - sequence === 1) counts.duplicates += 1;
-      else counts.late += 1;
-    } else if (sequence === restartSequence) {
+    const behind = nextSequence - sequence;
+    if (restart !== null && sequence === restart.sequence + 1) {
+      const first = restart;
+      restart = null;
       deliverHeld(true);
-      restartSequence = NaN;
-      nextSequence = sequence;
+      nextSequence = first.sequence;
       nextTimestampMs = NaN;
+      deliver(first.audio, first.sequence, first.timestampMs);
       deliver(audio, sequence, timestampMs);
-    } else {
-      restartSequence = sequence + 1;
-    }
+    } else if (behind === 1) {
+      counts.duplicates += 1;
+    } else if (behind * mulawDurationMs(audio.length) > RESTART_DISTANCE_MS) {
+      restart = copyOf(audio, sequence, timestampMs);
+    } else counts.late += 1;
   }
 
   return {
@@ -155,6 +169,7 @@ export function createJitter(sink: JitterSink): Jitter {
       // Some carriers number all messages alike, so that a key press leaves a hole: the timestamp tells that no audio is missing.
       if (isExpected || (sequence > nextSequence && held.length === 0 && timestampMs === nextTimestampMs)) {
         if (held.length > 0) counts.reordered += 1;
+        restart = null;
         deliver(audio, sequence, timestampMs);
         if (held.length > 0) deliverHeld(false);
       } else if (sequence < nextSequence) receiveBehind(audio, sequence, timestampMs);
