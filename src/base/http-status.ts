@@ -10,10 +10,15 @@ function codeOf(httpStatus: number): ErrorCode {
   return 'vendor-rejected';
 }
 
-/** Milliseconds of a `Retry-After` header (RFC 9110 §10.2.3) given in seconds; undefined for a date, nonsense or none. */
-export function parseRetryAfterMs(header: string | null | undefined): number | undefined {
-  if (header === null || header === undefined || !/^\d{1,7}(\.\d+)?$/.test(header.trim())) return undefined;
-  return Math.min(MAX_RETRY_AFTER_MS, Number(header) * 1000);
+/**
+ * Milliseconds of a `Retry-After` header (RFC 9110 §10.2.3), an hour at most; undefined for nonsense or none. A date is read only where
+ * `wallMs`, the time on the wall, is given.
+ */
+export function parseRetryAfterMs(header: string | null | undefined, wallMs?: number): number | undefined {
+  const value = header?.trim() ?? '';
+  const dateMs = wallMs === undefined || !/^[A-Za-z]{3},? /.test(value) ? NaN : Date.parse(value) - wallMs;
+  const askedMs = /^\d{1,7}(\.\d+)?$/.test(value) ? Number(value) * 1000 : dateMs;
+  return Number.isNaN(askedMs) ? undefined : Math.min(MAX_RETRY_AFTER_MS, Math.max(0, askedMs));
 }
 
 /** The error that a vendor's HTTP status means: `details` hold `httpStatus` and, where the vendor gave it, `retryAfterMs`. */

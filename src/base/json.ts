@@ -3,7 +3,8 @@ export type JsonRecord = Readonly<Record<string, unknown>>;
 
 const emptyRecord: JsonRecord = Object.freeze({});
 
-function isRecord(value: unknown): value is JsonRecord {
+/** True for a JSON object: neither null nor an array. */
+export function isRecord(value: unknown): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -12,13 +13,24 @@ export function asRecord(value: unknown): JsonRecord {
   return isRecord(value) ? value : emptyRecord;
 }
 
-/** Parses a JSON object; null for anything else. Never throws. */
-export function parseJsonRecord(text: string | Buffer): JsonRecord | null {
+/** Names that reach an object's prototype: nothing a peer sends is stored or looked up under them. */
+const prototypeKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** True for a name that reaches an object's prototype. */
+export const isPrototypeKey = (key: string): boolean => prototypeKeys.has(key);
+
+/** Parses JSON; undefined for what is none. Never throws. */
+export function parseJson(text: string | Buffer): unknown {
   try {
-    const value: unknown = JSON.parse(text.toString());
-    return isRecord(value) ? value : null;
+    return JSON.parse(text.toString());
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** Parses a JSON object; null for anything else. Never throws. */
+export function parseJsonRecord(text: string | Buffer): JsonRecord | null {
+  const value = parseJson(text);
+  return isRecord(value) ? value : null;
 }

@@ -90,6 +90,14 @@ describe('vendorStatusError', () => {
     expect(vendorStatusError(status)).toMatchObject({ code, details: { httpStatus: status } });
   });
 
+  it('reads Retry-After as a date where it is told the time', () => {
+    const wallMs = Date.UTC(2026, 9, 21, 7, 27, 30);
+    expect(parseRetryAfterMs('Wed, 21 Oct 2026 07:28:00 GMT', wallMs)).toBe(30_000);
+    expect(parseRetryAfterMs('Wed, 21 Oct 2026 07:27:00 GMT', wallMs)).toBe(0);
+    expect(parseRetryAfterMs('Wed, 21 Oct 2027 07:27:00 GMT', wallMs)).toBe(3_600_000);
+    for (const header of ['soon', '-1', '2026', 'Foo, 99 Bar']) expect(parseRetryAfterMs(header, wallMs) ?? null).toBe(header === '2026' ? 2_026_000 : null);
+  });
+
   it('reads Retry-After in seconds and believes nothing else', () => {
     expect(parseRetryAfterMs('2')).toBe(2000);
     expect(parseRetryAfterMs('999999')).toBe(3_600_000);

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
+import { isPrototypeKey } from '../base/json.js';
 import { compileWorkflow, type Problem as WorkflowProblem } from '../workflow/compile.js';
 import { defaultDocument } from '../workflow/default-document.js';
 import { issueProblems } from '../workflow/problems.js';
 import { defaultSettings, parseSettings } from '../workflow/settings.js';
-import { isReservedKey, MAX_VARIABLES, MAX_VARIABLES_BYTES, MAX_VARIABLE_NAME_LENGTH } from '../workflow/variables.js';
+import { MAX_VARIABLES, MAX_VARIABLES_BYTES, MAX_VARIABLE_NAME_LENGTH } from '../workflow/variables.js';
 import type { AgentContent } from '../store/store.js';
 import type { AgentRules, Problem } from './services.js';
 
@@ -19,7 +20,7 @@ function problemsOfVariables(variables: AgentContent['variables']): readonly Pro
   const path = 'template_context_variables';
   const names = Object.keys(variables);
   const problems = names
-    .filter((name) => isReservedKey(name) || name.length > MAX_VARIABLE_NAME_LENGTH)
+    .filter((name) => isPrototypeKey(name) || name.length > MAX_VARIABLE_NAME_LENGTH)
     .map((name): Problem => ({ path: `${path}.${name.slice(0, MAX_VARIABLE_NAME_LENGTH)}`, message: 'is not a usable name', cure: 'Rename it.' }));
   const isTooMuch = names.length > MAX_VARIABLES || Buffer.byteLength(JSON.stringify(variables)) > MAX_VARIABLES_BYTES;
   if (!isTooMuch) return problems;

@@ -1,3 +1,4 @@
+import { isUuid } from '../base/ids.js';
 import type { StreamRequest } from '../call/call-request.js';
 
 /** Longest accepted stream URL, path and query together. */
@@ -7,7 +8,6 @@ const MAX_URL_LENGTH = 8192;
 const MAX_VALUE_LENGTH = 2000;
 
 const PREFIX = '/api/v1/agent-stream/';
-const AGENT_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
 /** A stream token is base64url of at least 128 bits. */
 const STREAM_TOKEN = /^[A-Za-z0-9_-]{22,128}$/;
@@ -28,14 +28,14 @@ export function parseStreamUrl(url: string): StreamRequest | null {
 
   const query = parseQuery(queryText);
   const [first = '', second, third] = segments;
-  if (AGENT_UUID.test(first)) {
+  if (isUuid(first)) {
     if (third !== undefined) return null;
     return { ...readQuery(query), agentUuid: first.toLowerCase(), streamToken: tokenOf(second), provider: query['provider'] ?? null };
   }
   // A path that starts with neither a UUID nor a provider's name is an unknown agent, not an unknown path.
   if (!PROVIDER_NAME.test(first) || second === undefined)
     return { ...readQuery(query), agentUuid: null, streamToken: null, provider: query['provider'] ?? null };
-  const agentUuid = AGENT_UUID.test(second) ? second.toLowerCase() : null;
+  const agentUuid = isUuid(second) ? second.toLowerCase() : null;
   return { ...readQuery(query), agentUuid, streamToken: tokenOf(third), provider: first };
 }
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { repeat } from '../base/clock.js';
+import { repeat, sleep } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import { eventsPerQuery, runEventJson } from './run-events.js';
 import type { AppServices } from './services.js';
@@ -10,6 +10,9 @@ const maxStreams = 1000;
 const heartbeatMs = 15_000;
 /** A reader that lags this far behind is cut; it may come back with `Last-Event-ID`. */
 const maxBufferedBytes = 1024 * 1024;
+
+/** A server that closes gives its streams this long to pass on what was stored until then. */
+const lastReadMs = 2000;
 
 /** Whose events are streamed, and from where. */
 export interface RunStreamRequest {
@@ -25,19 +28,21 @@ export interface RunStreams {
    * @throws AgentStreamError `rate-limited` where too many are open.
    */
   open(response: ServerResponse, request: RunStreamRequest): void;
-  closeAll(): void;
+  /** Passes on what is stored so far, and ends all streams. */
+  closeAll(): Promise<void>;
 }
 
 const isOver = (state: string) => state === 'completed' || state === 'failed';
 
 /** Creates the registry of event streams. */
 export function createRunStreams({ store, clock, log }: Pick<AppServices, 'store' | 'clock' | 'log'>): RunStreams {
-  const closers = new Set<() => void>();
+  const finishers = new Set<() => Promise<void>>();
 
   function open(response: ServerResponse, { organizationId, runId, afterSeq }: RunStreamRequest): void {
-    if (closers.size >= maxStreams) throw new AgentStreamError('rate-limited', { message: 'Too many event streams are open.' });
+    if (finishers.size >= maxStreams) throw new AgentStreamError('rate-limited', { message: 'Too many event streams are open.' });
     let lastSeq = afterSeq;
     let phase: 'idle' | 'reading' | 'reading-again' | 'closed' = 'idle';
+    let reading = Promise.resolve();
     // Functions, because the compiler cannot see that `close` and `wake` run while `read` awaits.
     const isClosed = () => phase === 'closed';
     const isAskedAgain = () => phase === 'reading-again';
@@ -45,7 +50,7 @@ export function createRunStreams({ store, clock, log }: Pick<AppServices, 'store
     function close(): void {
       if (isClosed()) return;
       phase = 'closed';
-      closers.delete(close);
+      finishers.delete(finish);
       heartbeat.cancel();
       for (const unsubscribe of subscriptions) unsubscribe();
       response.end();
@@ -82,10 +87,16 @@ export function createRunStreams({ store, clock, log }: Pick<AppServices, 'store
     function wake(): void {
       if (phase === 'reading') phase = 'reading-again';
       if (phase !== 'idle') return;
-      read().catch((error: unknown) => {
+      reading = read().catch((error: unknown) => {
         log.warn('An event stream failed', { runId, error: error instanceof Error ? error.message : 'unknown' });
         close();
       });
+    }
+
+    async function finish(): Promise<void> {
+      wake();
+      await Promise.race([reading, sleep(clock, lastReadMs)]);
+      close();
     }
 
     const onPayload = (payload: { runId: string }) => {
@@ -99,7 +110,7 @@ export function createRunStreams({ store, clock, log }: Pick<AppServices, 'store
       store.notifications.subscribe('run_events', onPayload, wake),
       store.notifications.subscribe('run_ended', onPayload, wake),
     ];
-    closers.add(close);
+    finishers.add(finish);
     response.once('close', close);
     response.once('error', close);
     response.writeHead(200, {
@@ -114,8 +125,8 @@ export function createRunStreams({ store, clock, log }: Pick<AppServices, 'store
 
   return {
     open,
-    closeAll() {
-      for (const close of [...closers]) close();
+    async closeAll() {
+      await Promise.all([...finishers].map((finish) => finish()));
     },
   };
 }

@@ -1,4 +1,5 @@
 import { FRAME_BYTES, FRAME_MS } from '../audio/frame.js';
+import { asRecord, parseJsonRecord } from '../base/json.js';
 
 /** Media formats that Cloudonix announces in `start`; mu-law unless the far end negotiated A-law. */
 export type CarrierMediaFormat = 'mulaw' | 'alaw';
@@ -81,38 +82,23 @@ export function serializeStop(call: CarrierCall, sequence: number): string {
   });
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** A message no carrier understands. */
 export const violation = (problem: string): AgentMessage => ({ type: 'violation', problem });
 
-function parseJsonObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : null;
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
 /** Understands one frame from the server as strictly as a carrier may: wrong stream, odd media and unknown events are violations. */
 export function parseAgentMessage(text: string, streamSid: string): AgentMessage {
-  const message = parseJsonObject(text);
+  const message = parseJsonRecord(text);
   if (message === null) return violation('not a JSON object');
   if (message['streamSid'] !== streamSid) return violation('streamSid differs from the stream’s');
   switch (message['event']) {
     case 'clear':
       return { type: 'clear' };
     case 'mark': {
-      const mark = message['mark'];
-      const name = isRecord(mark) ? mark['name'] : undefined;
+      const { name } = asRecord(message['mark']);
       return typeof name === 'string' && name !== '' ? { type: 'mark', name } : violation('mark without a name');
     }
     case 'media': {
-      const media = message['media'];
-      const payload = isRecord(media) ? media['payload'] : undefined;
+      const { payload } = asRecord(message['media']);
       if (typeof payload !== 'string') return violation('media without a payload');
       const audio = Buffer.from(payload, 'base64');
       if (audio.length === 0) return violation('media with an empty payload');

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { systemClock, type Clock } from '../base/clock.js';
+import { asRecord, parseJson } from '../base/json.js';
 
 /** Requests remembered; older ones are forgotten. */
 const MAX_RECORDED = 10_000;
@@ -120,16 +121,11 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
     size += chunk.length;
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
   }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  return parseJson(Buffer.concat(chunks));
 }
 
 function textField(body: unknown, name: string): string {
-  const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined;
+  const value = asRecord(body)[name];
   return typeof value === 'string' ? value : '';
 }
 

@@ -1,4 +1,5 @@
-import { isRecord, parseJsonObject } from './wire-text.js';
+import { isRecord } from '../base/json.js';
+import { parseJsonObject } from './wire-text.js';
 
 /** Headers that only other providers send on the upgrade (each vendor's media-stream documentation). */
 const FOREIGN_HEADERS: readonly string[] = [

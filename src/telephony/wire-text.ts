@@ -1,3 +1,5 @@
+import { isPrototypeKey, isRecord, parseJsonRecord, type JsonRecord } from '../base/json.js';
+
 /** Terminal escape sequences (ECMA-48 §5.4), control characters, bidirectional overrides and lone surrogates. */
 const UNSAFE_TEXT = /\u{1b}\[[0-?]*[ -/]*[@-~]|\p{Cc}|[\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}-\u{2069}\u{feff}]|\p{Cs}/gu;
 
@@ -27,17 +29,9 @@ export const builtInVariables: readonly string[] = [
   'runtime_configuration',
 ];
 
-/** Names that reach an object's prototype. */
-const PROTOTYPE_NAMES: readonly string[] = ['__proto__', 'constructor', 'prototype'];
-
 /** Bounds of a stream's custom parameters. */
 const MAX_PARAMETERS = 64;
 const MAX_PARAMETER_BYTES = 8192;
-
-/** True for a plain JSON object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** A printable identifier of at most 256 characters, else undefined. */
 export function readIdentifier(value: unknown): string | undefined {
@@ -79,7 +73,7 @@ export function readCustomParameters(value: unknown): { readonly parameters: Rec
 
 /** True for names that a peer must not set: built-in call variables and prototype keys. */
 export function isReservedVariable(name: string): boolean {
-  return builtInVariables.includes(name.toLowerCase()) || PROTOTYPE_NAMES.includes(name);
+  return builtInVariables.includes(name.toLowerCase()) || isPrototypeKey(name);
 }
 
 function readParameter(value: unknown): string | undefined {
@@ -91,16 +85,9 @@ function readParameter(value: unknown): string | undefined {
 /** Deepest nesting of a control message. */
 const MAX_JSON_DEPTH = 32;
 
-/** Parses a peer's JSON object; undefined where it is not JSON, not an object, or nested deeper than 32 levels. Never throws. */
-export function parseJsonObject(text: string): Record<string, unknown> | undefined {
-  if (exceedsDepth(text)) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+/** Parses a peer's JSON object; null where it is not JSON, not an object, or nested deeper than 32 levels. Never throws. */
+export function parseJsonObject(text: string): JsonRecord | null {
+  return exceedsDepth(text) ? null : parseJsonRecord(text);
 }
 
 function exceedsDepth(text: string): boolean {

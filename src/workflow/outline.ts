@@ -1,3 +1,4 @@
+import { asRecord, isRecord, type JsonRecord } from '../base/json.js';
 import { issueProblems, type Problem } from './problems.js';
 import {
   edgeSchema,
@@ -34,16 +35,12 @@ export interface DocumentOutline {
   readonly problems: readonly Problem[];
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const stringOr = (value: unknown, otherwise: string): string => (typeof value === 'string' && value !== '' ? value : otherwise);
 
 const shown = (value: unknown): string => (typeof value === 'string' ? `"${value.slice(0, 60)}"` : typeof value);
 
 function readNode(input: unknown, index: number, problems: Problem[]): NodeOutline {
-  const fields = isFields(input) ? input : {};
+  const fields = asRecord(input);
   const id = stringOr(fields.id, `nodes.${index}`);
   if (!isNodeType(fields.type)) {
     problems.push({
@@ -61,7 +58,7 @@ function readNode(input: unknown, index: number, problems: Problem[]): NodeOutli
 }
 
 function readEdge(input: unknown, index: number, problems: Problem[]): EdgeOutline {
-  const fields = isFields(input) ? input : {};
+  const fields = asRecord(input);
   const id = stringOr(fields.id, `edges.${index}`);
   const result = edgeSchema.safeParse(input);
   if (!result.success) problems.push(...issueProblems(result.error.issues, { kind: 'edge', id }));
@@ -69,7 +66,7 @@ function readEdge(input: unknown, index: number, problems: Problem[]): EdgeOutli
 }
 
 /** Everything of the document but what is in its lists. */
-const envelopeOf = (fields: Fields): Fields => ({
+const envelopeOf = (fields: JsonRecord): JsonRecord => ({
   ...fields,
   nodes: Array.isArray(fields.nodes) ? [] : fields.nodes,
   edges: Array.isArray(fields.edges) ? [] : fields.edges,
@@ -86,7 +83,7 @@ const tooMany = (field: 'nodes' | 'edges', limit: number): Problem => ({
 /** Reads a document node by node, so that one bad node hides no other's problems. Entries beyond the limits are not read. */
 export function readDocument(document: unknown, limits: { readonly nodes: number; readonly edges: number }): DocumentOutline {
   const place = { kind: 'workflow', id: 'workflow' } as const;
-  const fields = isFields(document) ? document : null;
+  const fields = isRecord(document) ? document : null;
   const envelope = workflowDocumentSchema.safeParse(fields === null ? document : envelopeOf(fields));
   const problems: Problem[] = envelope.success ? [] : [...issueProblems(envelope.error.issues, place)];
   const nodes: readonly unknown[] = Array.isArray(fields?.nodes) ? fields.nodes : [];

@@ -1,4 +1,4 @@
-import { isReservedKey } from './variables.js';
+import { isPrototypeKey } from '../base/json.js';
 
 /** Longest text a template renders to, characters; what is longer is cut. */
 export const MAX_RENDERED_LENGTH = 32_768;
@@ -84,7 +84,7 @@ export function parseTemplate(text: string): Template {
 }
 
 const ownValue = (holder: unknown, key: string): unknown =>
-  typeof holder === 'object' && holder !== null && !isReservedKey(key) && Object.hasOwn(holder, key)
+  typeof holder === 'object' && holder !== null && !isPrototypeKey(key) && Object.hasOwn(holder, key)
     ? (holder as Readonly<Record<string, unknown>>)[key]
     : undefined;
 

@@ -1,3 +1,4 @@
+import { isPrototypeKey, isRecord } from '../base/json.js';
 import type { Variables } from './engine.js';
 
 /** Most variables a run holds. */
@@ -9,11 +10,6 @@ export const MAX_VARIABLE_NAME_LENGTH = 128;
 /** Deepest nesting that is kept; what lies deeper is dropped. */
 const MAX_DEPTH = 6;
 
-const prototypeKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
-
-/** True for names that reach into prototypes: never stored, never looked up. */
-export const isReservedKey = (key: string): boolean => prototypeKeys.has(key);
-
 const encoder = new TextEncoder();
 
 /** A copy that is plain JSON data without prototypes; undefined for what is none. */
@@ -24,21 +20,18 @@ function plainCopy(value: unknown, depth: number): unknown {
   if (Array.isArray(value)) return value.slice(0, MAX_VARIABLES).map((item) => plainCopy(item, depth + 1) ?? null);
   const copy = Object.create(null) as Record<string, unknown>;
   for (const key of Object.keys(value).slice(0, MAX_VARIABLES)) {
-    if (isReservedKey(key)) continue;
+    if (isPrototypeKey(key)) continue;
     const item = plainCopy((value as Readonly<Record<string, unknown>>)[key], depth + 1);
     if (item !== undefined) copy[key] = item;
   }
   return copy;
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 /** A null-prototype copy as plain JSON data, without caps: for variables that were merged before. */
 export function copyVariables(variables: Readonly<Record<string, unknown>>): Variables {
   const copy = Object.create(null) as Record<string, unknown>;
   for (const [name, value] of Object.entries(variables)) {
-    const plain = isReservedKey(name) ? undefined : plainCopy(value, 0);
+    const plain = isPrototypeKey(name) ? undefined : plainCopy(value, 0);
     if (plain !== undefined) copy[name] = plain;
   }
   return copy;
@@ -57,7 +50,7 @@ export function mergeVariables(base: unknown, extra: unknown, reserved: Iterable
   let count = 0;
 
   const put = (name: string, value: unknown): void => {
-    if (isReservedKey(name) || name === '' || name.length > MAX_VARIABLE_NAME_LENGTH) return;
+    if (isPrototypeKey(name) || name === '' || name.length > MAX_VARIABLE_NAME_LENGTH) return;
     const copy = plainCopy(value, 0);
     if (copy === undefined) return;
     const former = sizes.get(name);
@@ -70,7 +63,7 @@ export function mergeVariables(base: unknown, extra: unknown, reserved: Iterable
     merged[name] = copy;
   };
 
-  if (isObject(base)) for (const name of Object.keys(base)) put(name, base[name]);
-  if (isObject(extra)) for (const name of Object.keys(extra)) if (!reservedNames.has(name)) put(name, extra[name]);
+  if (isRecord(base)) for (const name of Object.keys(base)) put(name, base[name]);
+  if (isRecord(extra)) for (const name of Object.keys(extra)) if (!reservedNames.has(name)) put(name, extra[name]);
   return merged;
 }

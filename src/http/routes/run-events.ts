@@ -22,7 +22,7 @@ export function runEventRoutes(services: AppServices): FastifyPluginAsyncZod {
   const streams = createRunStreams(services);
 
   return async (app) => {
-    app.addHook('preClose', async () => streams.closeAll());
+    app.addHook('preClose', () => streams.closeAll());
 
     const schema = {
       tags: ['Runs'],

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AgentStreamError } from '../../base/errors.js';
+import { parseJson } from '../../base/json.js';
 import type { TelephonyConfig } from '../../store/store.js';
 import type { ProviderCallback, ProviderModule } from '../../telephony/provider.js';
 import { createFailureLimiter } from '../auth.js';
@@ -23,16 +24,10 @@ const transferParams = z.strictObject({
   secret: z.string().min(1).max(200),
 });
 
-/** JSON, or a form as a flat object; null where the body is neither. */
+/** JSON, or a form as a flat object; undefined where the body is neither. */
 function parseCallbackBody(body: Buffer, contentType: string | undefined): unknown {
-  const text = body.toString('utf8');
-  if (contentType?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true) return Object.fromEntries(new URLSearchParams(text));
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+  const isForm = contentType?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true;
+  return isForm ? Object.fromEntries(new URLSearchParams(body.toString('utf8'))) : parseJson(body);
 }
 
 const bodyOf = (request: FastifyRequest): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));

@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { isRecord, type JsonRecord } from '../../base/json.js';
 import type { ProviderCallback, TransferProgress } from '../provider.js';
-import { isRecord, readIdentifier, readText } from '../wire-text.js';
+import { readIdentifier, readText } from '../wire-text.js';
 import { normaliseDomain, type CloudonixCredentials } from './config.js';
 import { isFinalStatus } from './session-status.js';
 
@@ -37,12 +38,12 @@ export function verifyCallback(
 }
 
 /** Cloudonix posts an object, or an array that holds one. */
-function unwrap(body: unknown): Record<string, unknown> | undefined {
+function unwrap(body: unknown): JsonRecord | undefined {
   const value: unknown = Array.isArray(body) && body.length === 1 ? body[0] : body;
   return isRecord(value) ? value : undefined;
 }
 
-function readDomain(post: Record<string, unknown>): string | undefined {
+function readDomain(post: JsonRecord): string | undefined {
   const owner = isRecord(post['owner']) ? post['owner'] : undefined;
   const ownerDomain = isRecord(owner?.['domain']) ? owner['domain']['name'] : owner?.['domain'];
   const domain = readText(post['domain']) ?? readText(ownerDomain);
@@ -64,7 +65,7 @@ const DETAIL_FIELDS = [
   'endTime',
 ] as const;
 
-function readDetails(post: Record<string, unknown>): Record<string, string> {
+function readDetails(post: JsonRecord): Record<string, string> {
   const details: Record<string, string> = {};
   for (const field of DETAIL_FIELDS) {
     const value = readText(post[field]);

@@ -1,6 +1,7 @@
 import { AgentStreamError } from '../../base/errors.js';
+import { isRecord } from '../../base/json.js';
 import type { ProviderCall, ProviderControl, ProviderControlOptions, SessionVerdict, TransferRequest, WarmTransfer } from '../provider.js';
-import { isRecord, readIdentifier, readText } from '../wire-text.js';
+import { readIdentifier, readText } from '../wire-text.js';
 import { normaliseDomain, type CloudonixCredentials } from './config.js';
 import { conferenceDocument, consultDocument, dialDocument } from './call-flows.js';
 import { createRestClient, type RestAnswer, type RestRequest } from './rest-client.js';

@@ -1,6 +1,7 @@
 import { FRAME_BYTES } from '../../audio/frame.js';
+import { isRecord, type JsonRecord } from '../../base/json.js';
 import type { Dialect, StreamMessage, StreamReader, StreamReaderSink, StreamStart, StreamWriter } from '../dialect.js';
-import { isRecord, parseJsonObject, readText } from '../wire-text.js';
+import { parseJsonObject, readText } from '../wire-text.js';
 import { createMediaParts, isCallerTrackName, locateMedia } from './media-fast-path.js';
 import { parseStart } from './start-message.js';
 
@@ -39,7 +40,7 @@ function readCount(value: unknown): number {
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : NaN;
 }
 
-function parseControl(message: Record<string, unknown>): StreamMessage | null {
+function parseControl(message: JsonRecord): StreamMessage | null {
   switch (message['event']) {
     case 'connected':
       return { type: 'connected' };
@@ -88,7 +89,7 @@ function createReader(sink: StreamReaderSink): StreamReader {
     sink.onMedia(view, orderedBy === 'chunk' ? parts.chunk : parts.sequenceNumber, parts.timestampMs);
   }
 
-  function readParsedMedia(message: Record<string, unknown>): void {
+  function readParsedMedia(message: JsonRecord): void {
     const media = message['media'];
     if (!isRecord(media) || typeof media['payload'] !== 'string') {
       sink.onMessage(malformed('media without a payload'));
@@ -106,7 +107,7 @@ function createReader(sink: StreamReaderSink): StreamReader {
 
   function readParsed(text: string): void {
     const message = parseJsonObject(text);
-    if (message === undefined) sink.onMessage(malformed('not a JSON object'));
+    if (message === null) sink.onMessage(malformed('not a JSON object'));
     else if (message['event'] === 'media') readParsedMedia(message);
     else {
       const control = parseControl(message);

@@ -1,5 +1,7 @@
 import { deadlineSignal, sleep, type Clock } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
+import { parseRetryAfterMs } from '../../base/http-status.js';
+import { parseJson } from '../../base/json.js';
 import { createRateLimiter, type RateLimit, type RateLimiter, type RatePolicy, type RequestPriority } from '../rate-limiter.js';
 
 /** After a 429 the lower of the two documented limits per domain holds, 10 requests in 10 s; before, a burst of calls may be answered. */
@@ -13,6 +15,9 @@ const MAX_BODY_BYTES = 65_536;
 
 /** Wait after a 429 that names no time. */
 const DEFAULT_RETRY_AFTER_MS = 1000;
+
+/** Longest pause after a 429, whatever it asks for: hang-ups wait too, and one more request tells whether the limit still holds. */
+const MAX_PAUSE_MS = 60_000;
 
 /** First wait before a retry; it doubles with each one. */
 const BACKOFF_MS = 250;
@@ -149,12 +154,9 @@ function unreachable(what: string, cause?: unknown): AgentStreamError {
   return new AgentStreamError('provider-unreachable', { cause, details: { status: what } });
 }
 
-/** `Retry-After` in seconds or as a date (RFC 9110 §10.2.3). */
 function readRetryAfter(response: Response, clock: Clock): number {
-  const value = response.headers.get('retry-after')?.trim() ?? '';
-  if (/^\d{1,6}$/.test(value)) return Number(value) * 1000;
-  const dateMs = Date.parse(value);
-  return Number.isNaN(dateMs) ? DEFAULT_RETRY_AFTER_MS : Math.max(0, dateMs - clock.wallMs());
+  const askedMs = parseRetryAfterMs(response.headers.get('retry-after'), clock.wallMs()) ?? DEFAULT_RETRY_AFTER_MS;
+  return Math.min(askedMs, MAX_PAUSE_MS);
 }
 
 async function readBody(response: Response): Promise<string> {
@@ -174,11 +176,5 @@ async function readBody(response: Response): Promise<string> {
 }
 
 function parseBody(text: string): unknown {
-  if (text.trim() === '') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
+  return text.trim() === '' ? undefined : (parseJson(text) ?? null);
 }

@@ -1,3 +1,5 @@
+import type { JsonRecord } from '../../base/json.js';
+
 /** Statuses of a session that is over, lower-cased. What is not among them counts as live: new words appear. */
 const FINAL_STATUSES: ReadonlySet<string> = new Set([
   'noanswer',
@@ -25,6 +27,6 @@ function isTimeSet(value: unknown): boolean {
 }
 
 /** True where a session is over: by its status, or because it has an end time (an answered session keeps the status `answer`). */
-export function isFinalStatus(session: Readonly<Record<string, unknown>>, status: string | undefined): boolean {
+export function isFinalStatus(session: JsonRecord, status: string | undefined): boolean {
   return (status !== undefined && FINAL_STATUSES.has(status)) || isTimeSet(session['callEndTime']) || isTimeSet(session['endTime']);
 }

@@ -1,6 +1,7 @@
 import { SAMPLE_RATE_HZ, type AudioEncoding, type AudioFormat } from '../../audio/frame.js';
+import { isRecord, type JsonRecord } from '../../base/json.js';
 import type { StreamMessage, StreamStart } from '../dialect.js';
-import { isRecord, readCustomParameters, readIdentifier, readText } from '../wire-text.js';
+import { readCustomParameters, readIdentifier, readText } from '../wire-text.js';
 
 /** Names of the two encodings in `mediaFormat.encoding`, lower-cased. Absent means mu-law. */
 const ENCODINGS: Readonly<Record<string, AudioEncoding>> = {
@@ -36,7 +37,7 @@ function readTracks(value: unknown): string[] {
 }
 
 /** Understands a `start` message: a {@link StreamStart}, or `malformed` with the code of what is missing. */
-export function parseStart(message: Record<string, unknown>): StreamMessage {
+export function parseStart(message: JsonRecord): StreamMessage {
   const start = message['start'];
   if (!isRecord(start)) return { type: 'malformed', code: 'missing-start-metadata', problem: 'start has no start object' };
   const streamId = readIdentifier(start['streamSid'] ?? message['streamSid']);
@@ -51,7 +52,7 @@ export function parseStart(message: Record<string, unknown>): StreamMessage {
 }
 
 function describeStart(
-  start: Record<string, unknown>,
+  start: JsonRecord,
   ids: { readonly streamId: string; readonly sessionId: string; readonly callId: string },
   format: AudioFormat,
 ): StreamStart {
