@@ -1,16 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
-import type { CliContext } from '../../src/cli/command.js';
-import { runCli } from '../../src/cli/main.js';
-import { createOutput } from '../../src/cli/output.js';
 import { parseCallerScript } from '../../src/simulator/caller-script.js';
 import { startFakeCloudonix, type FakeCloudonix } from '../../src/simulator/fake-cloudonix.js';
 import { placeCall, type PlacedCall } from '../../src/simulator/place-call.js';
 import { createSimulatedSpeech } from '../../src/simulator/simulated-speech.js';
+import { freePort, runCommand, startCommand, untilPrinted, type CommandRun } from '../support/cli.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { hearBuiltinVoice, speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
 import { startFakeCartesia, type FakeCartesia } from '../support/fakes/cartesia.js';
@@ -41,31 +38,7 @@ let url: string;
 /** What the model’s next requests meet. */
 let modelFault: OpenaiFault | undefined;
 
-/** A command that runs in this process. */
-interface CommandRun {
-  readonly status: Promise<number>;
-  readonly stop: () => void;
-  stdout(): string;
-  stderr(): string;
-}
-
-function start(...argv: string[]): CommandRun {
-  const controller = new AbortController();
-  const written = { stdout: '', stderr: '' };
-  const output = createOutput({
-    stdout: { write: (text) => (written.stdout += text) },
-    stderr: { write: (text) => (written.stderr += text) },
-    hasColor: false,
-  });
-  const context: CliContext = { env, output, clock: systemClock, fetch, signal: controller.signal };
-  return { status: runCli(argv, context), stop: () => controller.abort(), stdout: () => written.stdout, stderr: () => written.stderr };
-}
-
-async function run(...argv: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const command = start(...argv);
-  const status = await command.status;
-  return { status, stdout: command.stdout(), stderr: command.stderr() };
-}
+const run = (...argv: string[]) => runCommand(env, ...argv);
 
 /** The arguments of a command of the README that begins with `begin`; words in capitals are filled in. */
 function readmeCommand(begin: string, values: Readonly<Record<string, string>> = {}): string[] {
@@ -153,22 +126,6 @@ function reply({ messages, tools }: ChatRequest): ScriptedReply {
   return { text: last?.role === 'user' && /weather/i.test(JSON.stringify(last.content)) ? answer : 'Have a nice day.' };
 }
 
-async function freePort(): Promise<number> {
-  const listener = createServer();
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const { port } = listener.address() as AddressInfo;
-  await new Promise((resolve) => listener.close(resolve));
-  return port;
-}
-
-async function waitFor(isTrue: () => boolean, what: string): Promise<void> {
-  const untilMs = systemClock.nowMs() + 30_000;
-  while (!isTrue()) {
-    if (systemClock.nowMs() > untilMs) throw new Error(`timed out waiting for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 beforeAll(async () => {
   readme = await readFile('README.md', 'utf8');
   database = await createTestDatabase({ isEmpty: true });
@@ -192,12 +149,12 @@ beforeAll(async () => {
     DATABASE_URL: database.databaseUrl,
     LOG_LEVEL: 'error',
   };
-  server = start('serve');
-  await waitFor(() => server.stdout().includes('└─'), 'the banner');
+  server = startCommand(env, 'serve');
+  await untilPrinted(server, '└─');
 });
 
 afterAll(async () => {
-  server.stop();
+  server.interrupt();
   expect(await server.status).toBe(0);
   await Promise.all([deepgram.close(), openai.close(), cartesia.close(), cloudonix.close()]);
   await database.drop();
