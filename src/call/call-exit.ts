@@ -8,39 +8,51 @@ const STOP_WAIT_MS = 2000;
 /** Where a call is in its life. */
 type ExitState =
   | { readonly name: 'live' }
-  /** The provider is taking the caller elsewhere: the stream's end means success. */
-  | { readonly name: 'moving' }
+  /**
+   * The provider was asked to take the caller elsewhere. What ends the call meanwhile waits for the answer: the stream's end may be the
+   * move itself, and a caller who was moved must not be hung up.
+   */
+  | { readonly name: 'moving'; readonly pending: PendingEnd | null }
+  /** The provider took the caller: the stream's end is awaited. */
+  | { readonly name: 'moved' }
   /** Hung up at the provider: the stream's end is awaited. */
   | { readonly name: 'hanging-up'; readonly ending: CallEnding }
   | { readonly name: 'ended' };
+
+/** What happened while the caller was being moved. */
+interface PendingEnd {
+  readonly by: 'us' | 'peer';
+  readonly ending: CallEnding;
+}
 
 /** The one way out of a call: whatever happens first decides how it ended, and everything is released once. */
 export interface CallExit<Outcome> {
   /** Settles once, with what `release` gave. Never rejects. */
   readonly outcome: Promise<Outcome>;
+  /** False once the call is ending, and while the caller is being moved. */
   readonly isLive: boolean;
   /** Aborts when the call has ended: every await of the call hangs on it. */
   readonly signal: AbortSignal;
   /** Ends the call at the provider, waits briefly for the stream to end, then releases everything. */
-  hangUp(ending: CallEnding): Promise<void>;
-  /** The caller is about to be moved elsewhere. */
+  hangUp(ending: CallEnding): void;
+  /** The caller is about to be moved elsewhere. @throws AgentStreamError `run-not-live` where the call is ending */
   beginMove(): void;
-  /** The move failed: the caller stays. */
+  /** The move failed: the caller stays, unless the call ended meanwhile. */
   cancelMove(): void;
   /** The caller was moved. */
-  completeMove(): Promise<void>;
+  completeMove(): void;
   /** The peer ended the stream. */
   onPeerEnded(ending: CallEnding): void;
 }
 
-/** What leaving takes. */
+/** What leaving takes. None of it may throw or reject but `hangUpAtProvider`. */
 export interface CallExitPorts<Outcome> {
   readonly clock: Clock;
   /** @throws AgentStreamError `provider-*` */
   hangUpAtProvider(signal: AbortSignal): Promise<void>;
   /** The agent falls silent: nobody listens any more. */
   onHangingUp(): void;
-  /** Closes and releases everything. Called once; the signal has aborted. Must not reject. */
+  /** Closes and releases everything. Called once; the signal has aborted. */
   release(ending: CallEnding): Promise<Outcome>;
   record(type: string, data?: Readonly<Record<string, unknown>>): void;
 }
@@ -55,18 +67,45 @@ export function createCallExit<Outcome>(ports: CallExitPorts<Outcome>): CallExit
   const outcome = new Promise<Outcome>((resolve) => {
     settle = resolve;
   });
-  // A function, so that the compiler does not take the state for unchanged after an await.
-  const current = (): ExitState => state;
 
-  const finish = async (ending: CallEnding) => {
+  const finish = (ending: CallEnding) => {
     if (state.name === 'ended') return;
     state = { name: 'ended' };
     controller.abort(new AgentStreamError('run-not-live', { message: 'The call has ended' }));
-    settle(await ports.release(ending));
+    void ports.release(ending).then(settle);
   };
 
-  /** Resolves after the wait, or at once when the call ends. */
-  const waitForStop = () => sleep(clock, STOP_WAIT_MS, signal).catch(() => undefined);
+  /** Finishes after the wait; the stream's own end comes first where it does come. */
+  const finishWithoutStop = (ending: CallEnding) => {
+    sleep(clock, STOP_WAIT_MS, signal).then(
+      () => finish(ending),
+      () => undefined,
+    );
+  };
+
+  const hangUpAndFinish = async (ending: CallEnding) => {
+    try {
+      await ports.hangUpAtProvider(signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      record('hangup-failed', { code: toAgentStreamError(error).code });
+      finish(ending);
+      return;
+    }
+    if (signal.aborted) return;
+    record('hangup-confirmed');
+    finishWithoutStop(ending);
+  };
+
+  const hangUp = (ending: CallEnding) => {
+    if (state.name === 'moving') state = { name: 'moving', pending: state.pending ?? { by: 'us', ending } };
+    if (state.name !== 'live') return;
+    state = { name: 'hanging-up', ending };
+    ports.onHangingUp();
+    void hangUpAndFinish(ending);
+  };
+
+  const transferred = (close: CallEnding['close']): CallEnding => ({ endReason: 'transferred', close });
 
   return {
     outcome,
@@ -74,34 +113,34 @@ export function createCallExit<Outcome>(ports: CallExitPorts<Outcome>): CallExit
     get isLive() {
       return state.name === 'live';
     },
-    async hangUp(ending) {
-      if (state.name !== 'live' && state.name !== 'moving') return;
-      state = { name: 'hanging-up', ending };
-      ports.onHangingUp();
-      try {
-        await ports.hangUpAtProvider(signal);
-        record('hangup-confirmed');
-        await waitForStop();
-      } catch (error) {
-        if (!signal.aborted) record('hangup-failed', { code: toAgentStreamError(error).code });
-      }
-      await finish(ending);
-    },
+    hangUp,
     beginMove() {
-      if (state.name === 'live') state = { name: 'moving' };
+      if (state.name !== 'live') throw new AgentStreamError('run-not-live', { message: 'The call is ending' });
+      state = { name: 'moving', pending: null };
     },
     cancelMove() {
-      if (state.name === 'moving') state = { name: 'live' };
+      if (state.name !== 'moving') return;
+      const { pending } = state;
+      state = { name: 'live' };
+      if (pending?.by === 'peer') finish(pending.ending);
+      else if (pending !== null) hangUp(pending.ending);
     },
-    async completeMove() {
-      if (current().name !== 'moving') return;
-      await waitForStop();
-      await finish({ endReason: 'transferred', close: { code: 1000, reason: 'Transferred' } });
+    completeMove() {
+      if (state.name !== 'moving') return;
+      const { pending } = state;
+      state = { name: 'moved' };
+      record('transfer-completed');
+      if (pending?.by === 'peer') finish(transferred(pending.ending.close));
+      else finishWithoutStop(transferred({ code: 1000, reason: 'Transferred' }));
     },
     onPeerEnded(ending) {
-      if (state.name === 'moving') void finish({ endReason: 'transferred', close: ending.close });
-      else if (state.name === 'hanging-up') void finish(state.ending);
-      else void finish(ending);
+      if (state.name === 'moving') {
+        if (state.pending?.by === 'peer') return;
+        state = { name: 'moving', pending: { by: 'peer', ending } };
+        ports.onHangingUp();
+      } else if (state.name === 'moved') finish(transferred(ending.close));
+      else if (state.name === 'hanging-up') finish(state.ending);
+      else finish(ending);
     },
   };
 }

@@ -4,8 +4,11 @@ import type { WorkflowSettings } from '../workflow/settings.js';
 /** Past a limit, a call gets this long for its goodbye; then it is cut. */
 const GOODBYE_LIMIT_MS = 15_000;
 
+/** A warning that could not be given is tried again after this long. */
+const WARNING_RETRY_MS = 500;
+
 /** Reasons for which a call ends with a goodbye although both sides would go on. */
-export type LimitReason = 'max_duration' | 'quota_exceeded' | 'drained';
+export type LimitReason = 'max_duration' | 'quota_exceeded' | 'drained' | 'vendor_error';
 
 /** The wall around a call: independent of media, marks and vendors. */
 export interface CallLimits {
@@ -20,7 +23,8 @@ export function startCallLimits(options: {
   readonly settings: Pick<WorkflowSettings, 'max_call_duration' | 'max_duration_warning_seconds'>;
   /** What the owner's quota leaves; null: unlimited. */
   readonly remainingMs: number | null;
-  readonly onWarning: () => void;
+  /** False: the caller cannot be told now. It is asked again until the limit. */
+  readonly onWarning: () => boolean;
   readonly onReached: (reason: LimitReason) => void;
   readonly onOverdue: (reason: LimitReason) => void;
 }): CallLimits {
@@ -36,13 +40,21 @@ export function startCallLimits(options: {
     options.onReached(reason);
   };
 
+  const warn = () => {
+    if (hasReached || options.onWarning()) return;
+    timers.push(clock.setTimer(WARNING_RETRY_MS, warn));
+  };
+
   const timers = [clock.setTimer(maxMs, () => reach('max_duration'))];
-  if (warningMs > 0) timers.push(clock.setTimer(maxMs - warningMs, options.onWarning));
-  if (options.remainingMs !== null) timers.push(clock.setTimer(options.remainingMs, () => reach('quota_exceeded')));
+  if (warningMs > 0) timers.push(clock.setTimer(maxMs - warningMs, warn));
+  // A quota of months is no timer: the call's own limit comes first.
+  if (options.remainingMs !== null && options.remainingMs < maxMs)
+    timers.push(clock.setTimer(options.remainingMs, () => reach('quota_exceeded')));
 
   return {
     reach,
     cancel: () => {
+      hasReached = true;
       for (const timer of timers) timer.cancel();
     },
   };

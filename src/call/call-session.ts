@@ -1,24 +1,27 @@
 import { repeat, type Timer } from '../base/clock.js';
-import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import { AgentStreamError, toAgentStreamError, type ErrorCode } from '../base/errors.js';
 import type { EndReason } from '../runs/lifecycle.js';
 import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
 import type { ResolvedModels } from '../speech/models.js';
 import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
+import type { Leg } from '../speech/vendor.js';
 import type { RunCommand } from '../store/store.js';
 import type { MediaStreamSink } from '../telephony/media-stream.js';
 import { createPlayout, type Playout, type PlayoutListener } from '../telephony/playout.js';
 import type { Variables } from '../workflow/engine.js';
 import { createCallExit, type CallExit } from './call-exit.js';
 import { startCallLimits, type CallLimits, type LimitReason } from './call-limits.js';
-import { createCallLog, type CallLog } from './call-log.js';
+import { createCallLog } from './call-log.js';
 import type { CallEnding, CallOptions, CallOutcome } from './call-options.js';
 import { createCallReporter, type CallReporter } from './call-reporter.js';
 import { createDialogue, type CallAction, type Dialogue } from './dialogue.js';
 import { createEars, type Ears } from './ears.js';
 import { createFaultBoundary, type FaultBoundary } from './fault-boundary.js';
 import { createFloor, type Floor, type FloorEffect } from './floor.js';
+import { createHandover, type Handover } from './handover.js';
 import { snakeCaseKeys } from './record-json.js';
-import { transferCall } from './transfer.js';
+import { closeRecorder } from './recorder.js';
+import type { TransferOrder } from './transfer.js';
 
 /** Silence after which the detector reports a pause. */
 const PAUSE_WINDOW_MS = 200;
@@ -29,11 +32,21 @@ const RECORDER_FLUSH_MS = 1000;
 /** Replies lost to the voice vendor, in a row, after which the call is given up. */
 const MAX_VOICE_FAILURES = 2;
 
-const ended = (endReason: EndReason, reason = 'Call ended'): CallEnding => ({
-  endReason,
-  close: endReason === 'drained' ? new AgentStreamError('server-going-away').close : { code: 1000, reason },
-});
-const vendorEnded: CallEnding = { endReason: 'vendor_error', close: new AgentStreamError('vendor-failed').close };
+/** How long the destination of an operator's transfer may ring. */
+const OPERATOR_TRANSFER_SECONDS = 30;
+
+/** Endings that are closed with an error of the catalogue; the others are normal. */
+const errorOfEnding: Partial<Record<EndReason, ErrorCode>> = {
+  drained: 'server-going-away',
+  vendor_error: 'vendor-failed',
+  internal_error: 'internal-error',
+  node_lost: 'internal-error',
+};
+
+function ended(endReason: EndReason, reason = 'Call ended'): CallEnding {
+  const code = errorOfEnding[endReason];
+  return { endReason, close: code === undefined ? { code: 1000, reason } : new AgentStreamError(code).close };
+}
 
 /**
  * One call, composed: stream and ears feed the floor (whose turn it is), its effects drive dialogue and playout, and whatever
@@ -43,32 +56,40 @@ export class CallSession {
   readonly #options: CallOptions;
   readonly #boundary: FaultBoundary;
   readonly #floor: Floor;
+  readonly #ears: Ears;
   readonly #dialogue: Dialogue;
   readonly #playout: Playout;
   readonly #exit: CallExit<CallOutcome>;
+  readonly #handover: Handover;
   readonly #limits: CallLimits;
+  readonly #callLog = createCallLog();
   readonly #reporter: CallReporter;
+  readonly #flushing: Timer;
+  /** Replies lost to the voice vendor, in a row. */
   #voiceFailures = 0;
+  /** The recogniser is lost. */
+  #isDeaf = false;
 
   constructor(given: CallOptions) {
     this.#boundary = createFaultBoundary((error) => this.#onFault(error));
     const options = { ...given, clock: this.#boundary.guardClock(given.clock) };
     this.#options = options;
     const { clock, startedAtMs, settings, turnOptions } = options;
-    const callLog = createCallLog();
-    const nowMs = () => clock.nowMs() - startedAtMs;
-    this.#reporter = createCallReporter({ record: this.#record, callLog, nowMs, originMs: startedAtMs });
+    const nowMs = () => this.#nowMs;
+    this.#reporter = createCallReporter({ record: this.#record, callLog: this.#callLog, nowMs, originMs: startedAtMs });
     this.#floor = createFloor({ turn: turnOptions, clock, nowMs, onEffect: (effect) => this.#runEffect(effect) });
     this.#playout = this.#createPlayout();
-    const flushing = repeat(clock, RECORDER_FLUSH_MS, () => options.recorder.flush(nowMs()));
     this.#exit = createCallExit({
       clock,
       record: this.#record,
-      hangUpAtProvider: (signal) => options.control.hangUp(options.call, signal),
+      hangUpAtProvider: async (signal) => options.control.hangUp(options.call, signal),
       onHangingUp: () => this.#fallSilent(),
-      release: (ending) => this.#release(ending, callLog, flushing),
+      release: (ending) => this.#release(ending),
     });
-    const ears = createEars({
+    this.#handover = createHandover({ ports: options, exit: this.#exit, record: this.#record });
+    this.#ears = createEars({
+      clock,
+      nowMs,
       detector: createEnergyVoiceActivity({ confirmMs: turnOptions.interruption.minDurationMs, pauseMs: PAUSE_WINDOW_MS }),
       recogniser: options.legs.recogniser,
       pauseWindowMs: PAUSE_WINDOW_MS,
@@ -76,18 +97,25 @@ export class CallSession {
       onTurnEvent: (event) => this.#floor.dispatch(event),
     });
     this.#dialogue = this.#createDialogue();
+    this.#flushing = repeat(clock, RECORDER_FLUSH_MS, () => options.recorder.flush(this.#nowMs));
     this.#limits = startCallLimits({
       clock,
       settings,
       remainingMs: options.remainingMs,
       onWarning: () => this.#warn(),
       onReached: (reason) => this.#sayGoodbye(reason),
-      onOverdue: (reason) => void this.#exit.hangUp(ended(reason)),
+      onOverdue: (reason) => this.#exit.hangUp(ended(reason)),
     });
-    this.#record('call-answered', { models: snakeCaseChoice(options.models.choice) });
-    options.legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event, ears)));
-    this.#attach(ears);
-    this.#dialogue.feed({ type: 'call-started' });
+    this.#boundary.guard(() => this.#begin())();
+  }
+
+  #begin(): void {
+    const { legs, models } = this.#options;
+    this.#record('call-answered', { models: snakeCaseChoice(models.choice) });
+    legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event)));
+    this.#attach();
+    // The stream may have ended already, or the recogniser have failed.
+    if (this.#exit.isLive) this.#dialogue.feed({ type: 'call-started' });
   }
 
   get runId(): string {
@@ -99,37 +127,33 @@ export class CallSession {
     return this.#exit.outcome;
   }
 
-  /** Carries out live control. @throws AgentStreamError `transfer-*`, `provider-*`, `run-not-live` */
+  /** Carries out live control. @throws AgentStreamError `transfer-*`, `provider-*`, `conflict`, `run-not-live` */
   async command(command: RunCommand): Promise<void> {
     if (!this.#exit.isLive) throw new AgentStreamError('run-not-live');
     this.#record('control-received', { command: command.type });
-    switch (command.type) {
-      case 'hangup':
-        void this.#exit.hangUp(ended('operator_hangup'));
-        return;
-      case 'say':
-        if (!this.#dialogue.say(command.text)) throw new AgentStreamError('run-not-live', { message: 'The call is saying its goodbye' });
-        return;
-      case 'transfer':
-        await this.#transfer({ destination: command.destination, mode: 'cold', timeoutSeconds: 30 });
+    try {
+      await this.#carryOut(command);
+    } catch (error) {
+      if (!(error instanceof AgentStreamError)) this.#onFault(error);
+      throw error;
     }
   }
 
   /** Says goodbye, then hangs up. */
   requestEnd(reason: LimitReason): void {
-    this.#limits.reach(reason);
+    this.#boundary.guard(() => this.#limits.reach(reason))();
   }
 
   /** Another node took this one for lost and ended the run: the call has neither slot nor record any more, and is hung up. */
   loseRun(): void {
     if (!this.#exit.isLive) return;
     this.#options.log.warn('A call is hung up because another node ended its run', { runId: this.runId });
-    void this.#exit.hangUp({ endReason: 'node_lost', close: new AgentStreamError('internal-error').close });
+    this.#exit.hangUp(ended('node_lost'));
   }
 
   /** Hangs up without a goodbye. */
   abandon(endReason: 'drained' | 'caller_hangup'): void {
-    void this.#exit.hangUp(ended(endReason));
+    this.#exit.hangUp(ended(endReason));
   }
 
   get #nowMs(): number {
@@ -137,8 +161,20 @@ export class CallSession {
   }
 
   readonly #record = (type: string, data: Readonly<Record<string, unknown>> = {}): void => {
-    this.#options.events.append(type, data, Math.round(this.#nowMs));
+    this.#boundary.guard(() => this.#options.events.append(type, data, Math.round(this.#nowMs)))();
   };
+
+  async #carryOut(command: RunCommand): Promise<void> {
+    switch (command.type) {
+      case 'hangup':
+        return this.#exit.hangUp(ended('operator_hangup'));
+      case 'say':
+        if (!this.#dialogue.say(command.text)) throw new AgentStreamError('run-not-live', { message: 'The call is saying its goodbye' });
+        return;
+      case 'transfer':
+        return this.#transfer({ destination: command.destination, mode: 'cold', timeoutSeconds: OPERATOR_TRANSFER_SECONDS });
+    }
+  }
 
   #createPlayout(): Playout {
     const { clock, metronome, stream, recorder, startedAtMs } = this.#options;
@@ -166,7 +202,6 @@ export class CallSession {
 
   #createDialogue(): Dialogue {
     const { graph, workflowState, clock, models, legs, phrases } = this.#options;
-    const atMs = () => this.#nowMs;
     return createDialogue({
       graph,
       initialState: workflowState,
@@ -178,36 +213,37 @@ export class CallSession {
       listener: {
         ...this.#reporter,
         onReplyRequested: (replyId, allowInterrupt) =>
-          this.#floor.dispatch({ type: 'reply-requested', atMs: atMs(), replyId, allowInterrupt }),
+          this.#floor.dispatch({ type: 'reply-requested', atMs: this.#nowMs, replyId, allowInterrupt }),
         onReplyStarted: (reply, turnId) => {
-          this.#voiceFailures = 0;
           this.#reporter.onReplyStarted(reply, turnId);
-          this.#floor.dispatch({ type: 'reply-started', atMs: atMs(), replyId: reply.id });
+          this.#floor.dispatch({ type: 'reply-started', atMs: this.#nowMs, replyId: reply.id });
         },
-        onReplyEnded: (replyId, said) => {
-          this.#reporter.onReplyEnded(replyId, { ...said, turnId: said.turnId ?? this.#floor.state.turnId });
-          this.#floor.dispatch({ type: 'reply-ended', atMs: atMs(), replyId });
+        onReplyEnded: (replyId, { text, ending, turnId }) => {
+          if (ending === 'heard') this.#voiceFailures = 0;
+          const said = { text, isInterrupted: ending === 'interrupted', turnId: turnId ?? this.#floor.state.turnId };
+          this.#reporter.onReplyEnded(replyId, said);
+          this.#floor.dispatch({ type: 'reply-ended', atMs: this.#nowMs, replyId });
         },
         onCallAction: (action) => this.#runCallAction(action),
-        onVendorFailed: (leg, error) => this.#onVendorFailed(leg, error),
-        // The next words open the voice anew; if they are lost too, the call is given up.
-        onVoiceLost: () => {
-          if (this.#exit.isLive) this.#dialogue.say(graph.texts.apology);
-        },
+        onVendorFailed: (leg, error) => this.#noteVendorFailure(leg, error),
+        onVoiceLost: (canApologise) => this.#onVoiceLost(canApologise),
+        onFault: (error) => this.#onFault(error),
       },
     });
   }
 
-  #attach(ears: Ears): void {
+  #attach(): void {
     const { stream, recorder, startedAtMs } = this.#options;
     stream.start(this.#boundary.guardAll<MediaStreamSink>({
       onAudio: (frame, atMs) => {
         recorder.caller(frame, atMs - startedAtMs);
-        if (this.#exit.isLive) ears.hear(frame, atMs - startedAtMs);
+        if (this.#exit.isLive) this.#ears.hear(frame, atMs - startedAtMs);
       },
       onDtmf: (digit) => {
         this.#record('dtmf-received', { digit });
-        if (this.#exit.isLive) this.#dialogue.feed({ type: 'dtmf-received', digit });
+        if (!this.#exit.isLive) return;
+        this.#floor.dispatch({ type: 'key-pressed', atMs: this.#nowMs });
+        this.#dialogue.feed({ type: 'dtmf-received', digit });
       },
       onMark: (name) => this.#playout.onMark(name),
       onStop: () => this.#exit.onPeerEnded(ended('caller_hangup', 'Stream stopped')),
@@ -239,94 +275,114 @@ export class CallSession {
         return this.#reporter.onCallerSaid({ turnId, text, startMs, speechEndMs });
       }
       case 'report-idle':
-        this.#record('caller-idle', { count: effect.count });
-        return this.#dialogue.feed({ type: 'caller-idle', count: effect.count });
+        return this.#onCallerIdle(effect.count);
       case 'note-event':
         return this.#record(effect.event);
     }
   }
 
-  #onSpeechEvent(event: SpeechToTextEvent, ears: Ears): void {
-    if (this.#exit.signal.aborted) return;
-    if (event.type === 'stt-failed') this.#onVendorFailed('stt', event.error);
-    if (event.type === 'transcript-final') this.#reporter.onTranscriptFinal();
-    ears.onTranscript(event, this.#nowMs);
+  #onCallerIdle(count: number): void {
+    this.#record('caller-idle', { count });
+    // A caller who waits for somebody else to answer is not asked whether they are there.
+    if (this.#handover.isUnderWay) this.#dialogue.say(this.#options.graph.texts.transfer);
+    else this.#dialogue.feed({ type: 'caller-idle', count });
   }
 
-  /** A call without ears or voice is over; a failed model pass is the workflow's to answer. */
-  #onVendorFailed(leg: 'stt' | 'llm' | 'tts', error: AgentStreamError): void {
-    const { log, models, runId } = this.#options;
+  #onSpeechEvent(event: SpeechToTextEvent): void {
+    if (this.#exit.signal.aborted) return;
+    if (event.type === 'stt-failed') {
+      this.#noteVendorFailure('stt', event.error);
+      this.#isDeaf = true;
+      this.#endIfDeaf();
+    }
+    if (event.type === 'transcript-final') this.#reporter.onTranscriptFinal();
+    this.#ears.onTranscript(event, this.#nowMs);
+  }
+
+  #noteVendorFailure(leg: Leg, error: AgentStreamError): void {
+    const { log, models, onVendorFailed } = this.#options;
     const { vendor } = models.choice[leg];
     this.#reporter.onVendorFailed(leg, vendor, error);
-    this.#options.onVendorFailed?.(leg, vendor, error.code);
-    log.warn('A vendor failed during a call', { runId, leg, vendor, code: error.code });
-    if (leg === 'tts') this.#voiceFailures += 1;
-    if (leg === 'stt' || this.#voiceFailures >= MAX_VOICE_FAILURES) void this.#exit.hangUp(vendorEnded);
+    onVendorFailed?.(leg, vendor, error.code);
+    log.warn('A vendor failed during a call', { runId: this.runId, leg, vendor, code: error.code });
+  }
+
+  /** A call without ears is over, but for somebody else who may be about to take it. */
+  #endIfDeaf(): void {
+    if (this.#isDeaf && !this.#handover.isUnderWay) this.#limits.reach('vendor_error');
+  }
+
+  /** The next words open the voice anew; if they are lost too, the call is given up. */
+  #onVoiceLost(canApologise: boolean): void {
+    if (!this.#exit.isLive) return;
+    this.#voiceFailures += 1;
+    if (this.#voiceFailures < MAX_VOICE_FAILURES && canApologise) this.#dialogue.apologise(this.#options.graph.texts.apology);
+    else this.#exit.hangUp(ended('vendor_error'));
   }
 
   #runCallAction(action: CallAction): void {
-    if (action.type === 'hang-up') void this.#exit.hangUp(ended(action.reason));
-    else
-      this.#transfer(action).catch((error: unknown) => {
-        if (this.#exit.isLive) this.#dialogue.feed({ type: 'transfer-failed', reason: toAgentStreamError(error).code });
-      });
+    if (action.type === 'hang-up') return this.#exit.hangUp(ended(action.reason));
+    const onFailed = this.#boundary.guard((error: unknown) => {
+      if (this.#exit.isLive) this.#dialogue.feed({ type: 'transfer-failed', reason: toAgentStreamError(error).message });
+    });
+    this.#transfer(action).catch(onFailed);
   }
 
-  async #transfer(request: { destination: string; mode: 'cold' | 'warm'; timeoutSeconds: number }): Promise<void> {
-    const { signal } = this.#exit;
-    this.#record('transfer-started', { mode: request.mode });
+  async #transfer(order: TransferOrder): Promise<void> {
     try {
-      await transferCall(request, { ...this.#options, signal, onMoving: () => this.#exit.beginMove() });
-    } catch (error) {
-      this.#exit.cancelMove();
-      if (!signal.aborted) this.#record('transfer-failed', { code: toAgentStreamError(error).code });
-      throw error;
+      await this.#handover.transfer(order);
+    } finally {
+      this.#endIfDeaf();
     }
-    this.#record('transfer-completed');
-    void this.#exit.completeMove();
   }
 
   /** A fault in this call's own code ends this call, and no other. */
   #onFault(error: unknown): void {
-    this.#options.log.error('A call failed', { runId: this.runId, error: toAgentStreamError(error).message });
-    void this.#exit.hangUp({ endReason: 'internal_error', close: new AgentStreamError('internal-error').close });
+    this.#options.log.error('A call failed', { runId: this.runId, error: error instanceof Error ? error.message : String(error) });
+    this.#exit.hangUp(ended('internal_error'));
   }
 
-  #warn(): void {
-    if (this.#exit.isLive && this.#floor.state.phase.name === 'listening')
-      this.#dialogue.say(this.#options.settings.max_duration_warning_text);
+  /** False where the caller would not hear it: somebody speaks. */
+  #warn(): boolean {
+    const isQuiet = this.#exit.isLive && this.#floor.state.phase.name === 'listening';
+    return isQuiet && this.#dialogue.say(this.#options.settings.max_duration_warning_text);
   }
 
   #sayGoodbye(reason: LimitReason): void {
     if (!this.#exit.isLive) return;
     this.#record('end-requested', { reason });
-    this.#dialogue.feed({ type: 'end-requested', reason });
+    if (reason === 'vendor_error') this.#dialogue.sayFarewell(this.#options.graph.texts.vendor_error, reason);
+    else this.#dialogue.feed({ type: 'end-requested', reason });
   }
 
-  #fallSilent(): void {
-    this.#dialogue.close();
-    this.#floor.dispatch({ type: 'call-ended', atMs: this.#nowMs });
-  }
+  readonly #fallSilent = (): void => {
+    this.#boundary.guard(() => this.#dialogue.close())();
+    this.#boundary.guard(() => this.#floor.dispatch({ type: 'call-ended', atMs: this.#nowMs }))();
+  };
 
-  async #release(ending: CallEnding, callLog: CallLog, flushing: Timer): Promise<CallOutcome> {
-    const { stream, legs, recorder } = this.#options;
+  async #release(ending: CallEnding): Promise<CallOutcome> {
+    const { stream, legs, recorder, workflowState } = this.#options;
     const durationMs = Math.round(this.#nowMs);
     this.#fallSilent();
-    this.#limits.cancel();
-    flushing.cancel();
-    legs.close();
-    this.#playout.close();
-    stream.close(ending.close.code, ending.close.reason);
-    callLog.addUsage({ sttAudioMs: durationMs });
-    const isRecorded = await recorder.close(durationMs).catch(() => false);
+    const closing: readonly (() => void)[] = [
+      () => this.#limits.cancel(),
+      () => this.#flushing.cancel(),
+      () => this.#ears.close(),
+      () => legs.close(),
+      () => this.#playout.close(),
+      () => stream.close(ending.close.code, ending.close.reason),
+    ];
+    for (const close of closing) this.#boundary.guard(close)();
+    this.#callLog.addUsage({ sttAudioMs: durationMs });
+    const isRecorded = await closeRecorder(recorder, durationMs, this.#options.clock);
     return {
       ending,
       durationMs,
       isRecorded,
-      usage: callLog.usage,
-      turns: callLog.latencies(recorder.callerLevels, recorder.agentLevels),
+      usage: this.#callLog.usage,
+      turns: this.#callLog.latencies(recorder.callerLevels, recorder.agentLevels),
       nodesVisited: this.#dialogue.state.nodesVisited,
-      variables: gatheredVariables(this.#options.workflowState.variables, this.#dialogue.state.variables),
+      variables: gatheredVariables(workflowState.variables, this.#dialogue.state.variables),
     };
   }
 }

@@ -3,9 +3,10 @@ import type { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel, ModelUsage } from '../speech/language-model.js';
 import type { Playout } from '../telephony/playout.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
-import type { WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
+import type { HangUpReason, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
 import { step } from '../workflow/step.js';
-import { startReply, type Reply, type SpeechAction } from './reply.js';
+import { isTimeLeft } from './dead-air.js';
+import { startReply, type ModelPass, type Reply, type SpeechAction } from './reply.js';
 import type { Voice } from './speaker.js';
 
 /** What the agent does besides speaking. */
@@ -16,7 +17,7 @@ export interface DialogueListener {
   onReplyRequested(replyId: string, allowInterrupt: boolean): void;
   onReplyStarted(reply: Reply, turnId: number | null): void;
   /** The reply is over; `text` is what was heard of it, empty where nothing was. */
-  onReplyEnded(replyId: string, said: { text: string; isInterrupted: boolean; turnId: number | null }): void;
+  onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null }): void;
   /** Everything said before it was heard. */
   onCallAction(action: CallAction): void;
   onNodeEntered(nodeId: string, name: string): void;
@@ -25,9 +26,14 @@ export interface DialogueListener {
   /** Characters the voice's vendor was given for a reply; cached phrases cost none. */
   onVoiceUsage(chars: number): void;
   onVendorFailed(leg: 'llm' | 'tts', error: AgentStreamError): void;
-  /** The voice failed before the caller heard anything of the reply. */
-  onVoiceLost(): void;
+  /** The voice failed, and what came before was heard. `canApologise`: the caller has not waited for too long to hear something else. */
+  onVoiceLost(canApologise: boolean): void;
+  /** Something broke that is no vendor's word. Must not throw. */
+  onFault(error: unknown): void;
 }
+
+/** How a reply came to its end: heard to the end, cut off, or lost by the voice. */
+export type ReplyEnding = 'heard' | 'interrupted' | 'lost';
 
 /** What a dialogue is made of. */
 export interface DialogueOptions {
@@ -44,20 +50,36 @@ export interface DialogueOptions {
 /** A reply on its way to the caller. */
 interface LiveReply {
   readonly reply: Reply;
+  readonly waitingSinceMs: number;
   /** The caller turn it answers; null for a greeting, a check or injected words. */
   readonly turnId: number | null;
   /** What follows once it was heard. */
   readonly then: CallAction[];
   /** False for words that are not the workflow's (injected by an operator). */
   readonly isWorkflowReply: boolean;
+  /** The voice failed; what it gave before is still being heard. */
+  isLost: boolean;
+}
+
+/** What a reply is for. */
+interface ReplyPurpose {
+  readonly turnId: number | null;
+  readonly isWorkflowReply: boolean;
+  /** When the caller began to wait, where that was before now. */
+  readonly waitingSinceMs?: number;
 }
 
 /** The agent's side of the conversation: runs the workflow's actions and tells the workflow what became of them. */
 export interface Dialogue {
+  readonly state: WorkflowState;
   /** Steps the workflow; its speech becomes a reply. */
   feed(event: WorkflowEvent, turnId?: number): void;
   /** Words that are not the workflow's: injected by an operator, a warning. False where the call is saying its goodbye. */
   say(text: string): boolean;
+  /** Says words instead of those that the voice lost. */
+  apologise(text: string): void;
+  /** Last words that are not the workflow's; then the call is hung up. False where it is saying its goodbye already. */
+  sayFarewell(text: string, reason: HangUpReason): boolean;
   /** Stops the reply; the conversation keeps what was heard of it. */
   discard(replyId: string): void;
   /** The playout's word: the first frame of the reply is on the wire. */
@@ -66,138 +88,203 @@ export interface Dialogue {
   onItemHeard(replyId: string): void;
   /** The call is over: what was heard of the reply is kept, nothing follows. */
   close(): void;
-  readonly state: WorkflowState;
 }
 
 /** Creates the dialogue of one call. */
 export function createDialogue(options: DialogueOptions): Dialogue {
-  const { graph, clock, playout, listener } = options;
-  let state = options.initialState;
-  let live: LiveReply | null = null;
-  let replyCount = 0;
+  return new CallDialogue(options);
+}
 
-  const preview = (event: WorkflowEvent) => step(graph, state, event, { wallMs: clock.wallMs() }).actions;
+const split = (actions: readonly WorkflowAction[]) => ({
+  speech: actions.filter((action): action is SpeechAction => action.type === 'say' || action.type === 'ask-model'),
+  then: actions.filter((action): action is CallAction => action.type === 'hang-up' || action.type === 'transfer'),
+});
 
-  const advance = (event: WorkflowEvent): readonly WorkflowAction[] => {
-    const next = step(graph, state, event, { wallMs: clock.wallMs() });
-    state = next.state;
-    for (const action of next.actions) if (action.type === 'node-entered') listener.onNodeEntered(action.nodeId, action.name);
+class CallDialogue implements Dialogue {
+  readonly #options: DialogueOptions;
+  #state: WorkflowState;
+  /** `leaving`: the last words are being said, whatever the workflow would make of what happens now. */
+  #stage: 'talking' | 'leaving' | 'closed' = 'talking';
+  #live: LiveReply | null = null;
+  #replyCount = 0;
+  /** When the caller began to wait for the reply that the voice lost. */
+  #lostWaitSinceMs = 0;
+
+  constructor(options: DialogueOptions) {
+    this.#options = options;
+    this.#state = options.initialState;
+  }
+
+  get state(): WorkflowState {
+    return this.#state;
+  }
+
+  feed(event: WorkflowEvent, turnId?: number): void {
+    if (this.#stage !== 'talking') return;
+    if (this.#live !== null && this.#wouldSpeak(event)) this.#giveWay(this.#live);
+    const { speech, then } = split(this.#advance(event));
+    if (speech.length > 0) this.#speak(speech, then, { turnId: turnId ?? null, isWorkflowReply: true });
+    else for (const action of then) this.#options.listener.onCallAction(action);
+  }
+
+  say(text: string): boolean {
+    return this.#sayBetween(text, {});
+  }
+
+  apologise(text: string): void {
+    this.#sayBetween(text, { waitingSinceMs: this.#lostWaitSinceMs });
+  }
+
+  sayFarewell(text: string, reason: HangUpReason): boolean {
+    if (this.#isEnding()) return false;
+    this.#stage = 'leaving';
+    if (this.#live !== null) this.#report(this.#live, this.#cut(this.#live), 'interrupted');
+    this.#speak([{ type: 'say', text, allowInterrupt: false }], [{ type: 'hang-up', reason }], { turnId: null, isWorkflowReply: false });
+    return true;
+  }
+
+  discard(replyId: string): void {
+    if (this.#live?.reply.id === replyId) this.#end(this.#live, this.#cut(this.#live), 'interrupted');
+  }
+
+  onItemStarted(replyId: string): void {
+    if (this.#live?.reply.id !== replyId) return;
+    this.#live.reply.timings.firstFrameAtMs ??= this.#options.clock.nowMs();
+    this.#options.listener.onReplyStarted(this.#live.reply, this.#live.turnId);
+  }
+
+  onItemHeard(replyId: string): void {
+    if (this.#live?.reply.id !== replyId) return;
+    if (this.#live.isLost) this.#lose(this.#live);
+    else this.#end(this.#live, Number.POSITIVE_INFINITY, 'heard');
+  }
+
+  close(): void {
+    this.#stage = 'closed';
+    if (this.#live !== null) this.#report(this.#live, this.#cut(this.#live), 'interrupted');
+  }
+
+  #step(event: WorkflowEvent) {
+    const { graph, clock } = this.#options;
+    return step(graph, this.#state, event, { wallMs: clock.wallMs() });
+  }
+
+  #wouldSpeak(event: WorkflowEvent): boolean {
+    return split(this.#step(event).actions).speech.length > 0;
+  }
+
+  #advance(event: WorkflowEvent): readonly WorkflowAction[] {
+    const next = this.#step(event);
+    this.#state = next.state;
+    for (const action of next.actions)
+      if (action.type === 'node-entered') this.#options.listener.onNodeEntered(action.nodeId, action.name);
     return next.actions;
-  };
+  }
 
-  const split = (actions: readonly WorkflowAction[]) => ({
-    speech: actions.filter((action): action is SpeechAction => action.type === 'say' || action.type === 'ask-model'),
-    then: actions.filter((action): action is CallAction => action.type === 'hang-up' || action.type === 'transfer'),
-  });
+  /** True once the last words, or those before a transfer, are being said. */
+  #isEnding(): boolean {
+    const { phase } = this.#state;
+    return this.#stage !== 'talking' || phase.name === 'ended' || (phase.name === 'replying' && phase.then !== 'listen');
+  }
 
-  /** What a model pass leads to, in the same reply. */
-  const continueWith = (event: WorkflowEvent, current: () => LiveReply | null): readonly SpeechAction[] => {
-    const { speech, then } = split(advance(event));
-    current()?.then.push(...then);
-    return speech;
-  };
+  #sayBetween(text: string, waiting: { readonly waitingSinceMs?: number }): boolean {
+    if (this.#isEnding()) return false;
+    if (this.#live !== null) this.discard(this.#live.reply.id);
+    this.#speak([{ type: 'say', text, allowInterrupt: true }], [], { turnId: null, isWorkflowReply: false, ...waiting });
+    return true;
+  }
 
-  /** Reports what was heard of a reply; `heardMs` infinite: all of it. */
-  const report = (entry: LiveReply, heardMs: number) => {
-    live = null;
-    const isInterrupted = heardMs !== Number.POSITIVE_INFINITY;
-    const text = entry.reply.heardText(heardMs);
-    listener.onVoiceUsage(entry.reply.vendorChars());
-    listener.onReplyEnded(entry.reply.id, { text, isInterrupted, turnId: entry.turnId });
-    return { text, isInterrupted };
-  };
-
-  const end = (entry: LiveReply, heardMs: number) => {
-    if (live !== entry) return;
-    const { text, isInterrupted } = report(entry, heardMs);
-    const following = entry.isWorkflowReply ? advance({ type: 'reply-heard', heardText: text, isInterrupted }) : [];
-    const { speech, then } = split(following);
-    const calls = [...entry.then, ...then];
-    if (speech.length > 0) speak(speech, calls, { turnId: null, isWorkflowReply: true });
-    else for (const action of calls) listener.onCallAction(action);
-  };
-
-  const speak = (speech: readonly SpeechAction[], then: CallAction[], about: { turnId: number | null; isWorkflowReply: boolean }) => {
-    replyCount += 1;
-    const id = `reply-${replyCount}`;
+  #speak(speech: readonly SpeechAction[], then: CallAction[], purpose: ReplyPurpose): void {
+    const { clock, listener, model, playout, signal, voice } = this.#options;
+    this.#replyCount += 1;
+    const id = `reply-${this.#replyCount}`;
     // Once the call is to end, what is said is a goodbye: it is heard whole.
     const allowInterrupt = then.length === 0 && speech.every((action) => action.allowInterrupt);
     listener.onReplyRequested(id, allowInterrupt);
+    // A former reply may have come to nothing while it was held.
+    playout.resume();
     playout.begin(id);
-    let entry: LiveReply | null = null;
-    const reply = startReply(
-      speech,
-      { id, clock, model: options.model, voice: options.voice, signal: options.signal },
-      {
-        onAudio: (audio) => playout.append(id, audio),
-        onModelFinished(text, toolCalls, usage) {
-          if (usage !== undefined) listener.onModelUsage(usage);
-          for (const call of toolCalls) listener.onToolCalled(call.name);
-          return continueWith({ type: 'model-finished', text, toolCalls }, () => entry);
-        },
-        onModelFailed(error) {
-          listener.onVendorFailed('llm', error);
-          return continueWith({ type: 'model-failed' }, () => entry);
-        },
-        onComplete(hasAudio) {
-          playout.end(id);
-          if (!hasAudio && entry !== null) end(entry, Number.POSITIVE_INFINITY);
-        },
-        onVoiceFailed(error) {
-          playout.end(id);
-          const isSilent = playout.position(id).totalMs === 0;
-          if (entry !== null && isSilent) end(entry, 0);
-          listener.onVendorFailed('tts', error);
-          if (isSilent) listener.onVoiceLost();
-        },
+    const waitingSinceMs = purpose.waitingSinceMs ?? clock.nowMs();
+    const reply = startReply(speech, { id, clock, model, voice, signal, waitingSinceMs }, {
+      onAudio: (audio) => playout.append(id, audio),
+      onPassEnded: (pass) => this.#onPassEnded(entry, pass),
+      onComplete: (hasAudio) => {
+        playout.end(id);
+        if (!hasAudio) this.#end(entry, Number.POSITIVE_INFINITY, 'heard');
       },
-    );
-    entry = { reply, turnId: about.turnId, then, isWorkflowReply: about.isWorkflowReply };
-    live = entry;
-  };
+      onVoiceFailed: (error) => this.#onVoiceFailed(entry, error),
+      onFault: (error) => listener.onFault(error),
+    });
+    const { turnId, isWorkflowReply } = purpose;
+    const entry: LiveReply = { reply, waitingSinceMs, turnId, isWorkflowReply, then, isLost: false };
+    this.#live = entry;
+  }
+
+  /** What a model pass leads to, in the same reply. */
+  #onPassEnded(entry: LiveReply, { text, toolCalls, usage, failure }: ModelPass): readonly SpeechAction[] {
+    const { listener } = this.#options;
+    if (usage !== undefined) listener.onModelUsage(usage);
+    for (const call of toolCalls) listener.onToolCalled(call.name);
+    if (failure !== null) listener.onVendorFailed('llm', failure);
+    const isLost = failure !== null && text.trim() === '' && toolCalls.length === 0;
+    const { speech, then } = split(this.#advance(isLost ? { type: 'model-failed' } : { type: 'model-finished', text, toolCalls }));
+    entry.then.push(...then);
+    return speech;
+  }
+
+  #onVoiceFailed(entry: LiveReply, error: AgentStreamError): void {
+    const { listener, playout } = this.#options;
+    listener.onVendorFailed('tts', error);
+    entry.isLost = true;
+    // What the voice gave is heard first; where that is nothing, the reply is over at once.
+    playout.end(entry.reply.id);
+    if (playout.position(entry.reply.id).totalMs === 0) this.#lose(entry);
+  }
+
+  #lose(entry: LiveReply): void {
+    if (this.#live !== entry) return;
+    const { clock, listener, playout } = this.#options;
+    const { totalMs } = playout.position(entry.reply.id);
+    this.#lostWaitSinceMs = totalMs === 0 ? entry.waitingSinceMs : clock.nowMs();
+    this.#end(entry, totalMs, 'lost');
+    listener.onVoiceLost(isTimeLeft(clock, this.#lostWaitSinceMs));
+  }
+
+  /** The workflow learns what became of the reply; what follows from that begins. */
+  #end(entry: LiveReply, heardMs: number, ending: ReplyEnding): void {
+    if (this.#live !== entry) return;
+    const heardText = this.#report(entry, heardMs, ending);
+    const following = entry.isWorkflowReply ? this.#advance({ type: 'reply-heard', heardText, isInterrupted: ending !== 'heard' }) : [];
+    const { speech, then } = split(following);
+    const actions = [...entry.then, ...then];
+    if (speech.length > 0) this.#speak(speech, actions, { turnId: null, isWorkflowReply: true });
+    else for (const action of actions) this.#options.listener.onCallAction(action);
+  }
+
+  /** Makes room for a reply to an event. The conversation keeps what was heard; what the live reply led to is superseded. */
+  #giveWay(entry: LiveReply): void {
+    if (this.#isEnding()) this.#report(entry, this.#cut(entry), 'interrupted');
+    else this.discard(entry.reply.id);
+  }
+
+  /** Reports what was heard of a reply; `heardMs` infinite: all of it. */
+  #report(entry: LiveReply, heardMs: number, ending: ReplyEnding): string {
+    const { listener } = this.#options;
+    const { reply, turnId } = entry;
+    this.#live = null;
+    const text = reply.heardText(heardMs);
+    listener.onVoiceUsage(reply.vendorChars);
+    listener.onReplyEnded(reply.id, { text, ending, turnId });
+    return text;
+  }
 
   /** Stops model, voice and playout; returns how much of the reply was heard. */
-  const cut = (entry: LiveReply): number => {
+  #cut(entry: LiveReply): number {
+    const { playout } = this.#options;
     entry.reply.cancel();
     playout.interrupt();
     const { heardMs } = playout.position(entry.reply.id);
     playout.discard();
     return heardMs;
-  };
-
-  const discard = (replyId: string) => {
-    if (live?.reply.id === replyId) end(live, cut(live));
-  };
-
-  return {
-    get state() {
-      return state;
-    },
-    feed(event, turnId) {
-      // The workflow must learn what became of a reply before it is told what cuts it off.
-      if (live !== null && split(preview(event)).speech.length > 0) discard(live.reply.id);
-      const { speech, then } = split(advance(event));
-      if (speech.length > 0) speak(speech, then, { turnId: turnId ?? null, isWorkflowReply: true });
-      else for (const action of then) listener.onCallAction(action);
-    },
-    say(text) {
-      const { phase } = state;
-      if (phase.name === 'ended' || (phase.name === 'replying' && phase.then !== 'listen')) return false;
-      if (live !== null) discard(live.reply.id);
-      speak([{ type: 'say', text, allowInterrupt: true }], [], { turnId: null, isWorkflowReply: false });
-      return true;
-    },
-    discard,
-    close() {
-      if (live !== null) report(live, cut(live));
-    },
-    onItemStarted(replyId) {
-      if (live?.reply.id !== replyId) return;
-      live.reply.timings.firstFrameAtMs ??= clock.nowMs();
-      listener.onReplyStarted(live.reply, live.turnId);
-    },
-    onItemHeard(replyId) {
-      if (live?.reply.id === replyId) end(live, Number.POSITIVE_INFINITY);
-    },
-  };
+  }
 }

@@ -1,7 +1,13 @@
-import { FRAME_MS } from '../audio/frame.js';
+import { FRAME_BYTES, FRAME_MS, MULAW_SILENCE } from '../audio/frame.js';
+import type { Clock, Timer } from '../base/clock.js';
 import type { SpeechToTextEvent, SpeechToTextStream } from '../speech/speech-to-text.js';
-import type { VoiceActivityDetector } from '../speech/voice-activity.js';
+import type { VoiceActivityDetector, VoiceActivityEvent } from '../speech/voice-activity.js';
 import type { TurnEvent } from '../turn/turn.js';
+
+/** A voice whose frames stop coming for this long has fallen silent: otherwise it would be waited for until they come again. */
+const LOST_FRAMES_MS = 400;
+
+const SILENCE = new Uint8Array(FRAME_BYTES).fill(MULAW_SILENCE);
 
 /** What listens to the caller. */
 export interface Ears {
@@ -9,10 +15,14 @@ export interface Ears {
   hear(frame: Uint8Array, atMs: number): void;
   /** An event of the recogniser; `atMs` on the call clock. */
   onTranscript(event: SpeechToTextEvent, atMs: number): void;
+  close(): void;
 }
 
 /** How the caller is listened to. */
 export interface EarsOptions {
+  readonly clock: Clock;
+  /** Call clock. */
+  readonly nowMs: () => number;
   readonly detector: VoiceActivityDetector;
   readonly recogniser: SpeechToTextStream;
   /** Silence the detector waits for before it reports a pause. */
@@ -24,21 +34,41 @@ export interface EarsOptions {
 
 /** Turns the caller's audio and the recogniser's events into turn events, on the call clock. */
 export function createEars(options: EarsOptions): Ears {
-  const { detector, recogniser, onTurnEvent } = options;
+  const { clock, nowMs, detector, recogniser, onTurnEvent, pauseWindowMs } = options;
+  let lastFrameAtMs = 0;
+  /** Runs while the detector hears a voice. */
+  let watch: Timer | null = null;
+
+  const stopWatching = () => {
+    watch?.cancel();
+    watch = null;
+  };
+
+  const report = ({ type }: VoiceActivityEvent, atMs: number) => {
+    if (type === 'speech-pause' || type === 'speech-dropped') stopWatching();
+    else watch ??= clock.setTimer(LOST_FRAMES_MS, checkFrames);
+    if (type === 'speech-pause') onTurnEvent({ type, atMs, speechEndMs: atMs - pauseWindowMs + FRAME_MS });
+    else onTurnEvent({ type, atMs });
+  };
+
+  /** Shows the detector the silence that no frame brings. */
+  const checkFrames = () => {
+    const atMs = nowMs();
+    const remainingMs = lastFrameAtMs + LOST_FRAMES_MS - atMs;
+    watch = clock.setTimer(remainingMs > 0 ? remainingMs : LOST_FRAMES_MS, checkFrames);
+    if (remainingMs > 0) return;
+    for (let silenceMs = 0; silenceMs < LOST_FRAMES_MS; silenceMs += FRAME_MS) {
+      const found = detector.push(SILENCE);
+      if (found !== null) report(found, atMs);
+    }
+  };
+
   return {
     hear(frame, atMs) {
+      lastFrameAtMs = atMs;
       recogniser.push(frame);
       const found = detector.push(frame);
-      if (found === null) return;
-      switch (found.type) {
-        case 'speech-onset':
-        case 'speech-start':
-        case 'speech-dropped':
-          onTurnEvent({ type: found.type, atMs });
-          return;
-        case 'speech-pause':
-          onTurnEvent({ type: 'speech-pause', atMs, speechEndMs: atMs - options.pauseWindowMs + FRAME_MS });
-      }
+      if (found !== null) report(found, atMs);
     },
     onTranscript(event, atMs) {
       switch (event.type) {
@@ -60,5 +90,6 @@ export function createEars(options: EarsOptions): Ears {
         case 'stt-failed':
       }
     },
+    close: stopWatching,
   };
 }

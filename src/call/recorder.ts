@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { FRAME_BYTES, SAMPLE_RATE_HZ } from '../audio/frame.js';
 import { mulawToLinear } from '../audio/g711.js';
 import { wavHeader } from '../audio/wav.js';
+import type { Clock } from '../base/clock.js';
+import { createFramePlacer } from './frame-placer.js';
 import { createLevelTrack, type LevelTrack } from './tracks.js';
 
 /** Recent audio kept in memory: agent frames are placed up to 200 ms ahead and may be taken back by a clear. */
@@ -11,6 +13,9 @@ const WINDOW_MS = 4000;
 
 /** Audio older than this is settled and goes to disk. */
 const SETTLE_MS = 1000;
+
+/** How long the disk may take to complete a recording after the call: its run must not wait for it for ever. */
+const CLOSE_LIMIT_MS = 10_000;
 
 /** Disk writes in flight beyond this are dropped, and the recording is marked incomplete: a slow disk must not grow the heap. */
 const MAX_PENDING_BYTES = 4 * 1024 * 1024;
@@ -53,6 +58,20 @@ export async function openRecorder(path: string | null, onFailure: (error: Error
   }
 }
 
+/** Closes a recorder within bounds. Resolves to false where the recording is missing or incomplete. Never rejects. */
+export function closeRecorder(recorder: Recorder, nowMs: number, clock: Clock): Promise<boolean> {
+  return new Promise<boolean>((resolve) => {
+    const timer = clock.setTimer(CLOSE_LIMIT_MS, () => resolve(false));
+    recorder
+      .close(nowMs)
+      .catch(() => false)
+      .then((isComplete) => {
+        timer.cancel();
+        resolve(isComplete);
+      }, resolve);
+  });
+}
+
 function createRecorder(file: WriteStream | null, path: string | null, onFailure: (error: Error) => void): Recorder {
   // A ring of interleaved sample pairs: even indices caller, odd agent.
   const ring = new Int16Array(WINDOW_SAMPLES * 2);
@@ -60,7 +79,7 @@ function createRecorder(file: WriteStream | null, path: string | null, onFailure
   const agentLevels = createLevelTrack();
   let writtenSamples = 0;
   let isIntact = file !== null;
-  let callerEnd = 0;
+  const callerTrack = createFramePlacer();
 
   file?.on('error', (error) => {
     isIntact = false;
@@ -105,12 +124,8 @@ function createRecorder(file: WriteStream | null, path: string | null, onFailure
     callerLevels,
     agentLevels,
     caller(frame, atMs) {
-      // Frames follow each other by count; only a break longer than two frames moves the position.
-      const arrival = Math.round(atMs * SAMPLES_PER_MS);
-      const start = Math.abs(arrival - callerEnd) > 2 * FRAME_BYTES * 2 ? Math.max(arrival, writtenSamples) : callerEnd;
-      const level = place(frame, start, 0);
-      callerLevels.set(Math.round(start / FRAME_BYTES), level);
-      callerEnd = start + frame.length;
+      const start = callerTrack.place(Math.round(atMs * SAMPLES_PER_MS), frame.length, writtenSamples);
+      callerLevels.set(Math.round(start / FRAME_BYTES), place(frame, start, 0));
     },
     agent(frame, playAtMs) {
       const start = Math.round(playAtMs * SAMPLES_PER_MS);
@@ -125,7 +140,7 @@ function createRecorder(file: WriteStream | null, path: string | null, onFailure
       writeUpTo(Math.floor((nowMs - SETTLE_MS) * SAMPLES_PER_MS));
     },
     async close(nowMs) {
-      const endSample = Math.max(callerEnd, Math.floor(nowMs * SAMPLES_PER_MS));
+      const endSample = Math.max(callerTrack.endSample, Math.floor(nowMs * SAMPLES_PER_MS));
       while (writtenSamples < endSample) writeUpTo(endSample);
       if (file === null || path === null) return false;
       await new Promise<void>((resolve) => file.end(resolve));

@@ -1,19 +1,24 @@
+import { mulawDurationMs } from '../audio/frame.js';
 import type { Clock } from '../base/clock.js';
-import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel, ModelToolCall, ModelUsage } from '../speech/language-model.js';
 import type { WorkflowAction } from '../workflow/engine.js';
+import { createDeadAirWatch, type DeadAirWatch } from './dead-air.js';
 import { heardText } from './heard-text.js';
+import { streamModelPass } from './model-pass.js';
 import { createSentenceSplitter } from './sentences.js';
-import { createSpeaker, type Voice } from './speaker.js';
-
-/** A caller must hear something within this time of a reply's start, or the reply counts as failed. */
-const DEAD_AIR_LIMIT_MS = 10_000;
+import { createSpeaker, type Speaker, type StreamedSegment, type Voice } from './speaker.js';
 
 /** Longest answer asked of a model: about two minutes of speech. */
 const MAX_OUTPUT_TOKENS = 600;
 
+/** A model that goes on beyond that is cut here: what the playout holds is about as much. */
+const MAX_PASS_CHARS = 1600;
+
 /** Actions that are heard. */
 export type SpeechAction = Extract<WorkflowAction, { type: 'say' | 'ask-model' }>;
+
+type AskModel = Extract<SpeechAction, { type: 'ask-model' }>;
 
 /** When the parts of a reply happened, on the clock's monotonic time; undefined where they did not. */
 export interface ReplyTimings {
@@ -25,25 +30,35 @@ export interface ReplyTimings {
   firstFrameAtMs?: number;
 }
 
-/** What the reply reports. Callbacks are synchronous; none comes after `cancel`. */
+/** What a model pass came to. */
+export interface ModelPass {
+  readonly text: string;
+  readonly toolCalls: readonly ModelToolCall[];
+  readonly usage: ModelUsage | undefined;
+  /** Set where the pass broke off; what came before it stands. */
+  readonly failure: AgentStreamError | null;
+}
+
+/** What the reply reports. Callbacks are synchronous; none comes before {@link startReply} has returned, or after `cancel`. */
 export interface ReplyListener {
   /** Audio for the playout. */
   onAudio(audio: Uint8Array): void;
   /** A model pass is over; returns what follows in the same reply. */
-  onModelFinished(text: string, toolCalls: readonly ModelToolCall[], usage: ModelUsage | undefined): readonly SpeechAction[];
-  /** A model pass failed; returns what is said instead. */
-  onModelFailed(error: AgentStreamError): readonly SpeechAction[];
+  onPassEnded(pass: ModelPass): readonly SpeechAction[];
   /** All audio was handed over. `hasAudio` false: there is nothing to hear. */
   onComplete(hasAudio: boolean): void;
   /** The voice failed; nothing more will come. */
   onVoiceFailed(error: AgentStreamError): void;
+  /** Something broke that is no vendor's word: a fault of this program. Must not throw. */
+  onFault(error: unknown): void;
 }
 
 /** One agent turn: fixed words and model passes, spoken in order. */
 export interface Reply {
   readonly id: string;
   readonly timings: ReplyTimings;
-  readonly vendorChars: () => number;
+  /** Characters the voice's vendor was given. */
+  readonly vendorChars: number;
   /** The words heard by `heardMs` of the reply's audio. */
   heardText(heardMs: number): string;
   /** Stops model and voice at once. */
@@ -56,98 +71,166 @@ export interface ReplyOptions {
   readonly clock: Clock;
   readonly model: LanguageModel;
   readonly voice: Voice;
+  /** When the caller began to wait for it, on the clock's monotonic time. */
+  readonly waitingSinceMs: number;
   /** The call's signal. */
   readonly signal: AbortSignal;
 }
 
 /** Starts speaking `actions`. */
 export function startReply(actions: readonly SpeechAction[], options: ReplyOptions, listener: ReplyListener): Reply {
-  const { clock } = options;
-  const timings: ReplyTimings = { requestedAtMs: clock.nowMs() };
-  const controller = new AbortController();
-  const onCallEnded = () => controller.abort(options.signal.reason);
-  options.signal.addEventListener('abort', onCallEnded, { once: true });
-  const { signal } = controller;
-  const queue: SpeechAction[] = [...actions];
-  let pass: AbortController | null = null;
-  let hasAudio = false;
+  return new SpokenReply(actions, options, listener);
+}
 
-  const speaker = createSpeaker(options.voice, {
-    append(audio) {
-      if (signal.aborted) return;
-      hasAudio = true;
-      deadAir.cancel();
-      listener.onAudio(audio);
-    },
-    onVoiceRequested() {
-      timings.voiceRequestedAtMs ??= clock.nowMs();
-    },
-    onFirstByte() {
-      timings.firstByteAtMs ??= clock.nowMs();
-    },
-  });
-  const stop = (reason: unknown) => {
-    pass?.abort(reason);
-    speaker.cancel();
-  };
-  signal.addEventListener('abort', () => stop(signal.reason), { once: true });
-  const deadAir = clock.setTimer(DEAD_AIR_LIMIT_MS, () => stop(new AgentStreamError('vendor-unreachable')));
+class SpokenReply implements Reply {
+  readonly timings: ReplyTimings;
+  readonly #options: ReplyOptions;
+  readonly #listener: ReplyListener;
+  readonly #queue: SpeechAction[];
+  readonly #controller = new AbortController();
+  readonly #watch: DeadAirWatch;
+  readonly #speaker: Speaker;
+  /** The model pass being read. */
+  #pass: AbortController | null = null;
+  #hasAudio = false;
 
-  const askModel = async (action: Extract<SpeechAction, { type: 'ask-model' }>): Promise<readonly SpeechAction[]> => {
+  constructor(actions: readonly SpeechAction[], options: ReplyOptions, listener: ReplyListener) {
+    const { clock, waitingSinceMs } = options;
+    this.#options = options;
+    this.#listener = listener;
+    this.#queue = [...actions];
+    this.timings = { requestedAtMs: clock.nowMs() };
+    this.#watch = createDeadAirWatch({ clock, waitingSinceMs, onDeadAir: () => this.#giveUpSilentLeg() });
+    this.#speaker = this.#createSpeaker();
+    this.#signal.addEventListener('abort', () => this.#stop(), { once: true });
+    options.signal.addEventListener('abort', this.#onCallEnded, { once: true });
+    if (options.signal.aborted) this.#onCallEnded();
+    // Not at once: the owner must know the reply before it hears of it.
+    void Promise.resolve()
+      .then(() => this.#run())
+      .catch((error: unknown) => this.#onBroken(error))
+      .catch((error: unknown) => listener.onFault(error))
+      .finally(() => options.signal.removeEventListener('abort', this.#onCallEnded));
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  get vendorChars(): number {
+    return this.#speaker.vendorChars;
+  }
+
+  heardText(heardMs: number): string {
+    return heardText(this.#speaker.segments, heardMs);
+  }
+
+  cancel(): void {
+    this.#controller.abort(new AgentStreamError('vendor-failed', { message: 'The reply was cancelled' }));
+  }
+
+  get #signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  readonly #onCallEnded = (): void => this.#controller.abort(this.#options.signal.reason);
+
+  #createSpeaker(): Speaker {
+    const { timings } = this;
+    const { clock, voice } = this.#options;
+    return createSpeaker(voice, {
+      append: (audio) => {
+        this.#hasAudio = true;
+        this.#watch.noteAudio(mulawDurationMs(audio.length));
+        this.#listener.onAudio(audio);
+      },
+      onVoiceRequested: () => {
+        timings.voiceRequestedAtMs ??= clock.nowMs();
+        this.#watch.expect('tts');
+      },
+      onFirstByte: () => {
+        timings.firstByteAtMs ??= clock.nowMs();
+      },
+    });
+  }
+
+  async #run(): Promise<void> {
+    for (let action = this.#queue.shift(); action !== undefined && !this.#signal.aborted; action = this.#queue.shift()) {
+      if (action.type === 'say') await this.#speaker.say(action.text);
+      else this.#queue.push(...(await this.#askModel(action)));
+    }
+    this.#watch.cancel();
+    if (!this.#signal.aborted) this.#listener.onComplete(this.#hasAudio);
+  }
+
+  async #askModel(action: AskModel): Promise<readonly SpeechAction[]> {
+    const segment = this.#speaker.stream();
+    const pass = await this.#readPass(action, segment);
+    const audio = segment.end();
+    // Should the next line throw, nobody waits for the audio any more.
+    audio.catch(() => undefined);
+    const following = this.#listener.onPassEnded(pass);
+    await audio;
+    return following;
+  }
+
+  /** Reads one pass; its text is spoken as it comes. */
+  async #readPass(action: AskModel, segment: StreamedSegment): Promise<ModelPass> {
+    const { clock, model } = this.#options;
+    const { timings } = this;
     const splitter = createSentenceSplitter();
-    const segment = speaker.stream();
     const toolCalls: ModelToolCall[] = [];
+    const reading = new AbortController();
     let text = '';
     let usage: ModelUsage | undefined;
-    pass = new AbortController();
+    let failure: AgentStreamError | null = null;
+    this.#pass = reading;
+    this.#watch.expect('llm');
     timings.modelRequestedAtMs ??= clock.nowMs();
     try {
-      const request = { messages: action.messages, tools: action.tools, signal: pass.signal, maxOutputTokens: MAX_OUTPUT_TOKENS };
-      for await (const part of options.model.stream(request)) {
+      const request = { messages: action.messages, tools: action.tools, signal: reading.signal, maxOutputTokens: MAX_OUTPUT_TOKENS };
+      for await (const part of streamModelPass(model, request)) {
         timings.firstTokenAtMs ??= clock.nowMs();
         if (part.type === 'text-delta') {
           text += part.text;
           for (const piece of splitter.push(part.text)) segment.push(piece);
         } else if (part.type === 'tool-call') toolCalls.push(part.toolCall);
         else usage = part.usage;
+        if (text.length >= MAX_PASS_CHARS) break;
       }
     } catch (error) {
-      if (signal.aborted) throw error;
-      // What was already said stands; the rest of the pass is lost.
-      for (const piece of splitter.flush()) segment.push(piece);
-      await segment.end();
-      return text.trim() === '' ? listener.onModelFailed(toAgentStreamError(error, 'vendor-failed')) : listener.onModelFinished(text, toolCalls, usage);
+      if (this.#signal.aborted || !(error instanceof AgentStreamError)) throw error;
+      failure = error;
+    } finally {
+      this.#pass = null;
+      reading.abort();
     }
     for (const piece of splitter.flush()) segment.push(piece);
-    const audio = segment.end();
-    const following = listener.onModelFinished(text, toolCalls, usage);
-    await audio;
-    return following;
-  };
+    return { text, toolCalls, usage, failure };
+  }
 
-  const run = async () => {
-    for (let action = queue.shift(); action !== undefined; action = queue.shift()) {
-      if (action.type === 'say') await speaker.say(action.text);
-      else queue.push(...(await askModel(action)));
-      if (signal.aborted) return;
+  /** A model that is silent for too long has said what it had to say; then it is up to the voice. */
+  #giveUpSilentLeg(): void {
+    const silent = new AgentStreamError('vendor-unreachable', { message: 'The vendor stayed silent for too long' });
+    this.#watch.expect('tts');
+    if (this.#pass === null) this.#speaker.fail(silent);
+    else this.#pass.abort(silent);
+  }
+
+  #stop(): void {
+    this.#watch.cancel();
+    try {
+      this.#pass?.abort(this.#signal.reason);
+      this.#speaker.cancel();
+    } catch (error) {
+      this.#listener.onFault(error);
     }
-    listener.onComplete(hasAudio);
-  };
+  }
 
-  run()
-    .catch((error: unknown) => {
-      if (!signal.aborted) listener.onVoiceFailed(toAgentStreamError(error, 'vendor-failed'));
-    })
-    .finally(() => {
-      deadAir.cancel();
-      options.signal.removeEventListener('abort', onCallEnded);
-    });
-
-  return {
-    id: options.id,
-    timings,
-    vendorChars: () => speaker.vendorChars,
-    heardText: (heardMs) => heardText(speaker.segments, heardMs),
-    cancel: () => controller.abort(new AgentStreamError('vendor-failed', { message: 'The reply was cancelled' })),
-  };
+  #onBroken(error: unknown): void {
+    this.#watch.cancel();
+    if (this.#signal.aborted) return;
+    if (error instanceof AgentStreamError && error.code !== 'internal-error') this.#listener.onVoiceFailed(error);
+    else this.#listener.onFault(error);
+  }
 }

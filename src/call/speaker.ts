@@ -1,5 +1,5 @@
 import { mulawDurationMs } from '../audio/frame.js';
-import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import { AgentStreamError } from '../base/errors.js';
 import type { TextToSpeech, TextToSpeechEvent, TextToSpeechStream, Utterance } from '../speech/text-to-speech.js';
 import type { SpokenSegment } from './heard-text.js';
 import type { PhraseCache } from './phrase-cache.js';
@@ -10,7 +10,7 @@ const MAX_CACHED_PHRASE_BYTES = 60 * 8000;
 /** Where a reply's audio goes and what is measured on the way. */
 export interface SpeakerSink {
   append(audio: Uint8Array): void;
-  /** Text was handed to the voice for the first time. */
+  /** Text is handed to the voice. */
   onVoiceRequested(): void;
   /** The voice's first audio arrived. */
   onFirstByte(): void;
@@ -35,7 +35,9 @@ export interface Speaker {
   say(text: string): Promise<void>;
   /** Begins a segment whose text streams in. */
   stream(): StreamedSegment;
-  /** Stops at once; pending promises reject with the call's abort reason. */
+  /** Gives up what is being spoken: the wait for it rejects, unless the voice may be asked once more. */
+  fail(error: AgentStreamError): void;
+  /** Stops for good: the pending wait rejects, and what comes later is ignored. */
   cancel(): void;
 }
 
@@ -48,112 +50,159 @@ export interface StreamedSegment {
 
 interface MutableSegment {
   text: string;
-  startMs: number;
+  readonly startMs: number;
   audioMs: number;
   isComplete: boolean;
 }
 
+/** An utterance at the vendor. */
+interface OpenUtterance {
+  readonly utterance: Utterance;
+  readonly done: Promise<void>;
+  readonly reject: (error: unknown) => void;
+}
+
+const cancelled = () => new AgentStreamError('vendor-failed', { message: 'The reply was cancelled' });
+
 /** Creates the speaker of one reply. */
 export function createSpeaker(voice: Voice, sink: SpeakerSink): Speaker {
-  const segments: MutableSegment[] = [];
-  let totalMs = 0;
-  let vendorChars = 0;
-  let current: { utterance: Utterance; reject: (error: Error) => void } | null = null;
+  return new ReplySpeaker(voice, sink);
+}
 
-  const openSegment = (): MutableSegment => {
-    const segment = { text: '', startMs: totalMs, audioMs: 0, isComplete: false };
-    segments.push(segment);
+class ReplySpeaker implements Speaker {
+  readonly segments: MutableSegment[] = [];
+  vendorChars = 0;
+  readonly #voice: Voice;
+  readonly #sink: SpeakerSink;
+  #totalMs = 0;
+  #current: OpenUtterance | null = null;
+  #isCancelled = false;
+
+  constructor(voice: Voice, sink: SpeakerSink) {
+    this.#voice = voice;
+    this.#sink = sink;
+  }
+
+  async say(text: string): Promise<void> {
+    const { phrases, product } = this.#voice;
+    const segment = this.#openSegment(text);
+    const cached = phrases.get(product.cacheKey, text);
+    if (cached !== undefined) {
+      this.#addAudio(segment, cached);
+      segment.isComplete = true;
+      return;
+    }
+    await this.#speakText(segment).catch((error: unknown) => this.#respeakOnce(segment, error));
+  }
+
+  stream(): StreamedSegment {
+    const segment = this.#openSegment('');
+    let open: OpenUtterance | null = null;
+    return {
+      push: (text) => {
+        open ??= this.#openUtterance(segment);
+        segment.text += text;
+        this.vendorChars += text.length;
+        open.utterance.push(text);
+      },
+      end: async () => {
+        if (open === null) return;
+        open.utterance.end();
+        await open.done.catch((error: unknown) => this.#respeakOnce(segment, error));
+      },
+    };
+  }
+
+  fail(error: AgentStreamError): void {
+    const open = this.#current;
+    this.#current = null;
+    open?.reject(error);
+    open?.utterance.cancel();
+  }
+
+  cancel(): void {
+    this.#isCancelled = true;
+    this.fail(cancelled());
+  }
+
+  #openSegment(text: string): MutableSegment {
+    const segment = { text, startMs: this.#totalMs, audioMs: 0, isComplete: false };
+    this.segments.push(segment);
     return segment;
-  };
+  }
 
-  const addAudio = (segment: MutableSegment, audio: Uint8Array) => {
-    if (totalMs === 0) sink.onFirstByte();
+  #addAudio(segment: MutableSegment, audio: Uint8Array): void {
+    if (this.#totalMs === 0) this.#sink.onFirstByte();
     const durationMs = mulawDurationMs(audio.length);
     segment.audioMs += durationMs;
-    totalMs += durationMs;
-    sink.append(audio);
-  };
+    this.#totalMs += durationMs;
+    this.#sink.append(audio);
+  }
 
   /** One utterance at the vendor, with what it brings going to `segment`. */
-  const openUtterance = (segment: MutableSegment, onAudio?: (audio: Uint8Array) => void) => {
-    let settle: { resolve: () => void; reject: (error: Error) => void } | undefined;
-    const done = new Promise<void>((resolve, reject) => {
-      settle = { resolve, reject };
-    });
-    done.catch(() => undefined);
-    const onEvent = (event: TextToSpeechEvent) => {
+  #openUtterance(segment: MutableSegment, onAudio: (audio: Uint8Array) => void = () => undefined): OpenUtterance {
+    if (this.#isCancelled) throw cancelled();
+    const { promise: done, resolve, reject } = settlement();
+    const receive = (event: TextToSpeechEvent) => {
       if (event.type === 'audio') {
-        addAudio(segment, event.audio);
-        onAudio?.(event.audio);
+        this.#addAudio(segment, event.audio);
+        onAudio(event.audio);
       } else if (event.type === 'tts-end') {
-        segment.isComplete = true;
-        settle?.resolve();
-      } else if (event.type === 'tts-failed') settle?.reject(event.error);
+        completeSegment(segment);
+        resolve();
+      } else if (event.type === 'tts-failed') reject(event.error);
     };
-    const utterance = voice.stream.speak(onEvent);
-    sink.onVoiceRequested();
-    current = { utterance, reject: (error) => settle?.reject(error) };
-    return { utterance, done };
-  };
+    this.#sink.onVoiceRequested();
+    const utterance = this.#voice.stream.speak((event) => {
+      // What goes wrong here is this call's fault: it must not surface in the vendor's code.
+      try {
+        if (!this.#isCancelled) receive(event);
+      } catch (error) {
+        reject(error);
+      }
+    });
+    this.#current = { utterance, done, reject };
+    return this.#current;
+  }
 
-  const speakText = async (segment: MutableSegment, text: string) => {
+  async #speakText(segment: MutableSegment): Promise<void> {
+    const { phrases, product } = this.#voice;
+    const { text } = segment;
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
-    const { utterance, done } = openUtterance(segment, (audio) => {
+    const { utterance, done } = this.#openUtterance(segment, (audio) => {
       sizeBytes += audio.length;
       if (sizeBytes <= MAX_CACHED_PHRASE_BYTES) chunks.push(Uint8Array.from(audio));
     });
-    vendorChars += text.length;
+    this.vendorChars += text.length;
     utterance.push(text);
     utterance.end();
     await done;
-    if (sizeBytes <= MAX_CACHED_PHRASE_BYTES) voice.phrases.set(voice.product.cacheKey, text, Buffer.concat(chunks));
-  };
+    if (sizeBytes <= MAX_CACHED_PHRASE_BYTES) phrases.set(product.cacheKey, text, Buffer.concat(chunks));
+  }
 
   /** A voice that failed before it was heard may be asked once more: it reconnects by itself. */
-  const respeakOnce = async (segment: MutableSegment, error: unknown) => {
-    const failure = toAgentStreamError(error, 'vendor-failed');
-    if (!failure.retryable || segment.audioMs > 0) throw failure;
-    await speakText(segment, segment.text);
-  };
+  async #respeakOnce(segment: MutableSegment, error: unknown): Promise<void> {
+    if (this.#isCancelled || !(error instanceof AgentStreamError) || !error.retryable || segment.audioMs > 0) throw error;
+    await this.#speakText(segment);
+  }
+}
 
-  return {
-    segments,
-    get vendorChars() {
-      return vendorChars;
-    },
-    async say(text) {
-      const segment = openSegment();
-      segment.text = text;
-      const cached = voice.phrases.get(voice.product.cacheKey, text);
-      if (cached !== undefined) {
-        addAudio(segment, cached);
-        segment.isComplete = true;
-        return;
-      }
-      await speakText(segment, text).catch((error: unknown) => respeakOnce(segment, error));
-    },
-    stream() {
-      const segment = openSegment();
-      let open: { utterance: Utterance; done: Promise<void> } | null = null;
-      return {
-        push(text) {
-          open ??= openUtterance(segment);
-          segment.text += text;
-          vendorChars += text.length;
-          open.utterance.push(text);
-        },
-        async end() {
-          if (open === null) return;
-          open.utterance.end();
-          await open.done.catch((error: unknown) => respeakOnce(segment, error));
-        },
-      };
-    },
-    cancel() {
-      current?.utterance.cancel();
-      current?.reject(new AgentStreamError('vendor-failed', { message: 'The reply was cancelled' }));
-      current = null;
-    },
-  };
+/** All audio of a segment is there. Words without any are a failure of the voice. */
+function completeSegment(segment: MutableSegment): void {
+  if (segment.audioMs === 0 && /[\p{L}\p{N}]/u.test(segment.text))
+    throw new AgentStreamError('vendor-protocol', { message: 'The voice spoke no audio for the text' });
+  segment.isComplete = true;
+}
+
+/** A promise with its two ends. Its rejection may come before anybody waits for it. */
+function settlement() {
+  let resolve: () => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  promise.catch(() => undefined);
+  return { promise, resolve, reject };
 }

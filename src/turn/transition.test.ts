@@ -85,9 +85,9 @@ describe('an interruption', () => {
     const held = play([...speaking, onset(1000)]);
     expect(held.last).toEqual(['hold-playout']);
     const cleared = play([start(1100)], options, held.state);
-    expect(cleared.last).toEqual(['clear-playout']);
+    expect(cleared.last).toEqual(['clear-playout', 'set-timer']);
     const taken = play([interim('no wait', 1500)], options, cleared.state);
-    expect(taken.last).toEqual(['discard-reply', 'note-event']);
+    expect(taken.last).toEqual(['discard-reply', 'note-event', 'set-timer']);
     expect(taken.state.phase).toMatchObject({ name: 'caller-speaking', words: { interim: 'no wait' } });
   });
 
@@ -119,17 +119,17 @@ describe('an interruption', () => {
     const strict = { ...options, interruption: { ...options.interruption, minWords: 2 } };
     const talked = play([...speaking, onset(100), start(200), interim('stop', 400)], strict);
     expect(talked.allNames).not.toContain('clear-playout');
-    expect(play([interim('stop please', 500)], strict, talked.state).last).toEqual(['clear-playout', 'discard-reply', 'note-event']);
+    expect(play([interim('stop please', 500)], strict, talked.state).last).toEqual(['clear-playout', 'discard-reply', 'note-event', 'set-timer']);
   });
 
   it('before the reply is heard holds it, and a cough lets it come', () => {
     const coughed = play([requested(0), start(100), pause(400), settled(500)]);
-    expect(coughed.allNames).toEqual(['hold-playout', 'finalize-transcript', 'set-timer', 'note-event', 'resume-playout']);
+    expect(coughed.allNames).toEqual(['hold-playout', 'set-timer', 'finalize-transcript', 'set-timer', 'note-event', 'resume-playout']);
   });
 
   it('before the reply is heard cancels it when the caller goes on', () => {
     const { last } = play([requested(0), start(100), final('and also the price', 700)]);
-    expect(last).toEqual(['discard-reply', 'note-event']);
+    expect(last).toEqual(['discard-reply', 'note-event', 'set-timer']);
   });
 
   it('ends a reply that may not resume', () => {

@@ -5,6 +5,17 @@ export type ReplyId = string;
 export interface Words {
   readonly final: string;
   readonly interim: string;
+  /** When the last of them came; 0 where there are none. */
+  readonly atMs: number;
+}
+
+/** The caller's voice as it was detected, whatever phase the turn was in. */
+export interface CallerVoice {
+  readonly isOn: boolean;
+  /** Null where there was none since the last committed turn. */
+  readonly startedAtMs: number | null;
+  /** When the last voice that is over ended. */
+  readonly endedAtMs: number;
 }
 
 /**
@@ -26,7 +37,7 @@ export type TurnPhase =
     }
   /** The turn is the agent's; nothing of its reply is on the wire yet. */
   | { readonly name: 'thinking'; readonly replyId: ReplyId; readonly allowInterrupt: boolean; readonly words: Words }
-  /** The agent is heard. `words`: what the caller said into it without taking the turn. */
+  /** The agent is heard, or about to be. `words`: what the caller said into it without taking the turn. */
   | { readonly name: 'agent-speaking'; readonly replyId: ReplyId; readonly allowInterrupt: boolean; readonly words: Words }
   /** The caller may be interrupting: playout is held, nothing is lost yet. */
   | { readonly name: 'held'; readonly replyId: ReplyId; readonly words: Words }
@@ -47,8 +58,11 @@ export interface TurnState {
   readonly phase: TurnPhase;
   /** Number of the last committed caller turn; 0 before the first. */
   readonly turnId: number;
-  /** Idle time-outs since the caller last said something. */
+  /** Idle time-outs since the caller last said or pressed something. */
   readonly idleCount: number;
+  readonly voice: CallerVoice;
+  /** Words that were committed before they were settled: they are no new ones when they come again, settled. */
+  readonly unsettled: string;
 }
 
 /** What happens; `atMs` is on the call clock. */
@@ -67,6 +81,8 @@ export type TurnEvent =
   | { readonly type: 'transcript-settled'; readonly atMs: number }
   /** The recogniser decided that the turn is over. */
   | { readonly type: 'vendor-turn-end'; readonly atMs: number }
+  /** The caller is there, but says nothing. */
+  | { readonly type: 'key-pressed'; readonly atMs: number }
   /** The agent is about to reply (answer, greeting, check, injected words). */
   | { readonly type: 'reply-requested'; readonly atMs: number; readonly replyId: ReplyId; readonly allowInterrupt: boolean }
   /** The reply's first frame is on the wire. */
@@ -77,7 +93,7 @@ export type TurnEvent =
   | { readonly type: 'call-ended'; readonly atMs: number };
 
 /** Named waits; at most one of each runs. */
-export type TurnTimer = 'endpointing' | 'transcript' | 'false-interruption' | 'idle';
+export type TurnTimer = 'endpointing' | 'transcript' | 'false-interruption' | 'wordless-voice' | 'idle';
 
 /** What the shell must do. */
 export type TurnEffect =
@@ -108,7 +124,13 @@ export interface TurnTransition {
 }
 
 /** No words yet. */
-export const noWords: Words = { final: '', interim: '' };
+export const noWords: Words = { final: '', interim: '', atMs: 0 };
 
 /** The state before anybody spoke. */
-export const initialTurnState: TurnState = { phase: { name: 'listening' }, turnId: 0, idleCount: 0 };
+export const initialTurnState: TurnState = {
+  phase: { name: 'listening' },
+  turnId: 0,
+  idleCount: 0,
+  voice: { isOn: false, startedAtMs: null, endedAtMs: 0 },
+  unsettled: '',
+};

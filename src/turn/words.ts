@@ -1,13 +1,22 @@
 import type { Words } from './turn.js';
 
 /** Adds a settled segment; the interim text it replaces is dropped. */
-export function addFinal(words: Words, text: string): Words {
-  return { final: [words.final, text.trim()].filter((part) => part !== '').join(' '), interim: '' };
+export function addFinal(words: Words, text: string, atMs: number): Words {
+  return { final: [words.final, text.trim()].filter((part) => part !== '').join(' '), interim: '', atMs };
 }
 
 /** Replaces the revisable rest. */
-export function setInterim(words: Words, text: string): Words {
-  return { final: words.final, interim: text.trim() };
+export function setInterim(words: Words, text: string, atMs: number): Words {
+  return { final: words.final, interim: text.trim(), atMs };
+}
+
+/** What of `text` is new where `known` was taken before: a recogniser that comes late says it once more, and perhaps goes on. */
+export function withoutKnown(text: string, known: string): string {
+  const knownWords = splitWords(known);
+  if (knownWords.length === 0) return text;
+  const words = text.trim().split(/\s+/);
+  const isRepeated = knownWords.every((word, index) => splitWords(words[index] ?? '').join(' ') === word);
+  return isRepeated ? words.slice(knownWords.length).join(' ') : text;
 }
 
 /** Everything said so far, settled or not. */
