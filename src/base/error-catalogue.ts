@@ -80,6 +80,11 @@ const entries = {
     cure: 'Route new calls to another node; /readyz answers 503 meanwhile.',
   }),
   // Stream: the socket itself
+  'protocol-breach': entry('WebSocket protocol error', 400, {
+    closeCode: 1002,
+    cause: 'A frame broke RFC 6455: not masked, reserved bits or opcode, a control frame that is fragmented or too long, a bad close code.',
+    cure: 'Use a WebSocket library at the peer; look for a proxy that alters frames.',
+  }),
   'wrong-frame-type': entry('Binary frame on a text protocol', 400, {
     closeCode: 1003,
     cause: 'The provider’s protocol carries JSON text frames, and a binary frame arrived.',
@@ -92,7 +97,7 @@ const entries = {
   }),
   'frame-too-large': entry('Frame too large', 413, {
     closeCode: 1009,
-    cause: 'A frame exceeded 64 KiB.',
+    cause: 'A message exceeded 64 KiB, or came in more than 1,024 fragments.',
     cure: 'Send media in frames of 20 ms to 1 s.',
   }),
   'stream-flood': entry('Too many messages', 429, {

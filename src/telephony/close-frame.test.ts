@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { closeCodeOf, truncateReason } from './close-frame.js';
+import { breachOf, truncateReason } from './close-frame.js';
 
 describe('truncateReason', () => {
   it('keeps what fits and cuts between characters', () => {
@@ -17,13 +17,14 @@ describe('truncateReason', () => {
   });
 });
 
-describe('closeCodeOf', () => {
-  it('names the close code of a breach of the WebSocket protocol', () => {
+describe('breachOf', () => {
+  it('names the error of a breach of the WebSocket protocol', () => {
     const wsError = (code: string) => Object.assign(new Error('x'), { code });
-    expect(closeCodeOf(wsError('WS_ERR_INVALID_UTF8'))).toBe(1007);
-    expect(closeCodeOf(wsError('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'))).toBe(1009);
-    expect(closeCodeOf(wsError('WS_ERR_EXPECTED_MASK'))).toBe(1002);
-    expect(closeCodeOf(wsError('ECONNRESET'))).toBeNull();
-    expect(closeCodeOf(new Error('x'))).toBeNull();
+    expect(breachOf(wsError('WS_ERR_INVALID_UTF8'))).toBe('invalid-utf8');
+    expect(breachOf(wsError('WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'))).toBe('frame-too-large');
+    expect(breachOf(wsError('WS_ERR_TOO_MANY_BUFFERED_PARTS'))).toBe('frame-too-large');
+    expect(breachOf(wsError('WS_ERR_EXPECTED_MASK'))).toBe('protocol-breach');
+    expect(breachOf(wsError('ECONNRESET'))).toBeNull();
+    expect(breachOf(new Error('x'))).toBeNull();
   });
 });

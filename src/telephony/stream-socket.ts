@@ -1,8 +1,8 @@
 import type { RawData, WebSocket } from 'ws';
 import { repeat, type Clock, type Timer } from '../base/clock.js';
-import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import { AgentStreamError, toAgentStreamError, type ErrorCode } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import { closeCodeOf, truncateReason } from './close-frame.js';
+import { breachOf, truncateReason } from './close-frame.js';
 import { createFloodLimiter, createStreamVitals, type StreamLimits } from './stream-limits.js';
 import { readText } from './wire-text.js';
 
@@ -65,8 +65,8 @@ export function openStreamSocket({ socket, clock, log, limits }: StreamSocketOpt
   const vitals = createStreamVitals(limits, clock.nowMs());
   const watch = repeat(clock, VITALS_EVERY_MS, guard(checkVitals));
   let state: SocketState = { type: 'open' };
-  /** The close code that `ws` answered a breach of the WebSocket protocol with. */
-  let breachCode: number | null = null;
+  /** The breach of the WebSocket protocol that `ws` closed the socket for. */
+  let breach: ErrorCode | null = null;
 
   function closeFor(error: AgentStreamError): void {
     close(error.close.code, error.close.reason);
@@ -119,7 +119,7 @@ export function openStreamSocket({ socket, clock, log, limits }: StreamSocketOpt
 
   function endingOf(code: number, reason: Buffer): StreamEnding {
     if (state.type !== 'open') return state.ending;
-    if (breachCode !== null) return { code: breachCode, reason: 'WebSocket protocol error', byPeer: false };
+    if (breach !== null) return { ...new AgentStreamError(breach).close, byPeer: false };
     return { code, reason: readText(reason.toString('utf8')) ?? '', byPeer: true };
   }
 
@@ -130,7 +130,7 @@ export function openStreamSocket({ socket, clock, log, limits }: StreamSocketOpt
   }));
   socket.on('ping', guard((data: Buffer) => void admit(data.length, clock.nowMs())));
   socket.on('pong', guard((data: Buffer) => void admit(data.length, clock.nowMs())));
-  socket.on('error', (error) => void (breachCode ??= closeCodeOf(error)));
+  socket.on('error', (error) => void (breach ??= breachOf(error)));
   socket.on('close', guard((code: number, reason: Buffer) => {
     if (state.type === 'closed') return;
     const ending = endingOf(code, reason);
