@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { repeat, type Clock } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import type { CallableAgent, Store } from '../store/store.js';
+import type { Agent, CallableAgent, Store } from '../store/store.js';
 
 /** A cached agent is asked for again after this long, even without a notification. */
 const FRESH_MS = 30_000;
@@ -23,6 +23,8 @@ export interface AgentCache {
   isKnown(uuid: string): boolean;
   /** @throws AgentStreamError `agent-not-found`: unknown, archived and wrong token alike */
   find(uuid: string | null, streamToken: string | null): Promise<CallableAgent>;
+  /** The active agent of a UUID, whatever the token: for telling its owner. */
+  ownedAgent(uuid: string | null): Promise<Agent | null>;
   close(): void;
 }
 
@@ -32,22 +34,28 @@ export async function openAgentCache(options: { store: Store; clock: Clock; log:
   const cached = new Map<string, { agent: CallableAgent; untilMs: number }>();
   let known = new Set(await store.agents.listActiveUuids());
   let misses = 0;
+  /** Counts what may have changed: an answer that was asked for before is not kept. */
+  let changes = 0;
 
   const refresh = () => {
+    const changesBefore = changes;
     store.agents.listActiveUuids().then(
       (uuids) => {
-        known = new Set(uuids);
+        if (changes === changesBefore) known = new Set(uuids);
+        else refresh();
       },
       (error: unknown) => log.warn('The list of agents could not be read', { error: toAgentStreamError(error).message }),
     );
   };
   const forgetAll = () => {
+    changes += 1;
     cached.clear();
     refresh();
   };
   const unsubscribe = store.notifications.subscribe(
     'agent_changed',
     ({ uuid, isActive }) => {
+      changes += 1;
       cached.delete(uuid);
       if (isActive) known.add(uuid);
       else known.delete(uuid);
@@ -67,11 +75,16 @@ export async function openAgentCache(options: { store: Store; clock: Clock; log:
       if (misses >= MAX_MISSES) return null;
       misses += 1;
     }
+    const changesBefore = changes;
     const agent = await store.agents.findCallable(uuid);
-    if (agent === null) return null;
+    if (changes !== changesBefore) return agent;
+    if (agent === null) {
+      known.delete(uuid);
+      return null;
+    }
     known.add(uuid);
     cached.delete(uuid);
-    cached.set(uuid, { agent, untilMs: clock.nowMs() + FRESH_MS });
+    cached.set(uuid, { agent, untilMs: clock.nowMs() + Math.min(FRESH_MS, agent.settledForMs ?? FRESH_MS) });
     for (const oldest of cached.keys()) {
       if (cached.size <= MAX_CACHED_AGENTS) break;
       cached.delete(oldest);
@@ -86,6 +99,7 @@ export async function openAgentCache(options: { store: Store; clock: Clock; log:
       if (agent === null || !isTokenAccepted(agent, streamToken)) throw new AgentStreamError('agent-not-found');
       return agent;
     },
+    ownedAgent: async (uuid) => (uuid === null ? null : ((await lookUp(uuid))?.agent ?? null)),
     close() {
       unsubscribe();
       refreshing.cancel();

@@ -68,6 +68,7 @@ export async function findCallableAgent(connection: Queryable, uuid: string): Pr
       version: getTableColumns(agentVersions),
       tokenHash: agents.streamTokenHash,
       formerTokenHash: sql<Buffer | null>`CASE WHEN ${agents.formerStreamTokenExpiresAt} > now() THEN ${agents.formerStreamTokenHash} END`,
+      formerTokenMs: sql<number>`extract(epoch FROM ${agents.formerStreamTokenExpiresAt} - now())::float8 * 1000`,
     })
     .from(agents)
     .innerJoin(agentVersions, and(eq(agentVersions.agentUuid, agents.uuid), isCallable))
@@ -77,5 +78,6 @@ export async function findCallableAgent(connection: Queryable, uuid: string): Pr
     .limit(1);
   if (row === undefined) return null;
   const streamTokenHashes = [row.tokenHash, row.formerTokenHash].filter((hash) => hash !== null);
-  return { agent: row.agent, version: row.version, streamTokenHashes };
+  const settledForMs = row.formerTokenHash === null ? null : row.formerTokenMs;
+  return { agent: row.agent, version: row.version, streamTokenHashes, settledForMs };
 }

@@ -47,6 +47,8 @@ export interface CallableAgent {
   readonly version: AgentVersion;
   /** SHA-256 of each accepted stream token; empty where none is required. The former one stays during the overlap window. */
   readonly streamTokenHashes: readonly Buffer[];
+  /** After this long the answer changes by itself: the former token expires. Null where nothing does. */
+  readonly settledForMs: number | null;
 }
 
 /** Agents and their versions. Every change is announced as `agent_changed`. */
