@@ -1,9 +1,6 @@
 import { mergeVariables } from '../workflow/variables.js';
 import type { StreamStart } from '../telephony/dialect.js';
 
-/** Keys of the initial context that no URL and no custom parameter may set. */
-export const builtInContextKeys: readonly string[] = ['provider', 'direction', 'caller_number', 'called_number', 'agent_uuid', 'call_id', 'session'];
-
 /** What the stream's URL asks for (contract §1). */
 export interface StreamRequest {
   /** Lower-case UUID; null where the path holds none: answered like an unknown agent. */
@@ -17,7 +14,7 @@ export interface StreamRequest {
   readonly to: string | undefined;
   /** All query parameters, for the provider. */
   readonly query: Readonly<Record<string, string>>;
-  /** Query parameters without a meaning of their own. */
+  /** Query parameters without a meaning of their own; none has a built-in name. */
   readonly callVariables: Readonly<Record<string, string>>;
 }
 
@@ -38,8 +35,9 @@ export function callContextOf(
   start?: StreamStart,
 ): CallContext {
   const custom = start?.customParameters ?? {};
-  const callVariables = mergeVariables(mergeVariables({}, custom, builtInContextKeys), request.callVariables, builtInContextKeys);
-  const variables = mergeVariables(facts.agentVariables, callVariables, builtInContextKeys);
+  // Neither holds a built-in name: their parsers saw to that.
+  const callVariables = mergeVariables(custom, request.callVariables);
+  const variables = mergeVariables(facts.agentVariables, callVariables);
   const builtIn = {
     provider: facts.provider,
     direction: start?.direction ?? 'inbound',

@@ -59,6 +59,23 @@ describe('parseStreamUrl', () => {
     expect(request?.query['__proto__']).toBeUndefined();
   });
 
+  it('keeps what a caller may have put into a value harmless', () => {
+    const hostile = encodeURIComponent('\u001b[2J+1\r\nX: y\u202e\u0000');
+    expect(parseStreamUrl(`${base}/${uuid}?from=${hostile}&to=%00&callId=${hostile}&note=${hostile}`)).toMatchObject({
+      from: '+1X: y',
+      to: undefined,
+      callId: '+1X: y',
+      callVariables: { note: '+1X: y' },
+    });
+    expect(parseStreamUrl(`${base}/${uuid}?from=${'1'.repeat(2000)}`)?.from).toHaveLength(256);
+  });
+
+  it('takes no built-in name for a call variable', () => {
+    const names = ['provider', 'Direction', 'caller_number', 'called_number', 'agent_uuid', 'session', 'call_id', 'constructor', '__proto__', 'callid'];
+    const request = parseStreamUrl(`${base}/${uuid}?${names.map((name) => `${name}=x`).join('&')}&tenant=t7`);
+    expect(request?.callVariables).toEqual({ tenant: 't7' });
+  });
+
   it('treats a token that cannot be one as a wrong one', () => {
     expect(parseStreamUrl(`${base}/cloudonix/${uuid}/short`)?.streamToken).toBe('');
   });

@@ -1,10 +1,12 @@
 import { isUuid } from '../base/ids.js';
 import type { StreamRequest } from '../call/call-request.js';
+import { isReservedVariable, readText } from '../telephony/wire-text.js';
 
 /** Longest accepted stream URL, path and query together. */
 const MAX_URL_LENGTH = 8192;
 
-/** Longest value of one query parameter. */
+/** Longest name and value of one query parameter. */
+const MAX_NAME_LENGTH = 128;
 const MAX_VALUE_LENGTH = 2000;
 
 const PREFIX = '/api/v1/agent-stream/';
@@ -46,15 +48,24 @@ function tokenOf(segment: string | undefined): string | null {
 }
 
 function readQuery(query: Readonly<Record<string, string>>) {
-  const callVariables: Record<string, string> = {};
-  for (const [name, value] of Object.entries(query)) if (!KNOWN_PARAMETERS.has(name.toLowerCase())) callVariables[name] = value;
   return {
-    callId: [query['callId'], query['CallSid']].find((value) => value !== undefined && value !== ''),
-    from: repairPlus(query['from']),
-    to: repairPlus(query['to']),
+    callId: readText(query['callId']) ?? readText(query['CallSid']),
+    from: readText(repairPlus(query['from'])),
+    to: readText(repairPlus(query['to'])),
     query,
-    callVariables,
+    callVariables: readCallVariables(query),
   };
+}
+
+/** Every other parameter, made safe like a stream's custom parameters: a URL may be put together from what a caller sent. */
+function readCallVariables(query: Readonly<Record<string, string>>): Record<string, string> {
+  const variables: Record<string, string> = {};
+  for (const [rawName, value] of Object.entries(query)) {
+    const name = readText(rawName, MAX_NAME_LENGTH);
+    if (name === undefined || KNOWN_PARAMETERS.has(name.toLowerCase()) || isReservedVariable(name)) continue;
+    variables[name] = readText(value, MAX_VALUE_LENGTH) ?? '';
+  }
+  return variables;
 }
 
 /** A raw `+` in a query decodes to a space (WHATWG URL, urlencoded parsing): ` 1555…` was `+1555…`. */
