@@ -9,7 +9,7 @@ import type { StreamStart } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
 import type { ProviderCall, ProviderControl, ProviderModule } from '../telephony/provider.js';
 import { startWorkflow } from '../workflow/step.js';
-import { callContextOf, type StreamRequest } from './call-request.js';
+import { callContextOf, type CallContext, type StreamRequest } from './call-request.js';
 import { CallSession } from './call-session.js';
 import { openLegs, type OpenLegs } from './legs.js';
 import type { PhraseCache } from './phrase-cache.js';
@@ -82,7 +82,7 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
       ),
       validateSession(control, call, stream.closed, events),
     ]);
-    await bindSession(minted, start, config, context, store);
+    await bindSession(minted, { start, config, context }, store);
     legs ??= open();
     void markRunning(run, stream, ports);
     return new CallSession({
@@ -124,17 +124,16 @@ async function validateSession(control: ProviderControl, call: ProviderCall, sig
     events.append('session-validated', { is_live: verdict.isLive, status: verdict.status }, 0);
     if (!verdict.isLive) throw new AgentStreamError('session-validation-failed', { details: { status: verdict.status } });
   } catch (error) {
+    if (signal.aborted) throw new AgentStreamError('run-not-live', { message: 'The stream ended before its call was answered', cause: error });
     const failure = toAgentStreamError(error);
-    if (failure.code === 'session-validation-failed' || signal.aborted) throw failure;
+    if (failure.code === 'session-validation-failed') throw failure;
     throw new AgentStreamError('session-validation-failed', { cause: error, details: { provider_error: failure.code } });
   }
 }
 
 async function bindSession(
   { run, request, callable }: MintedCall,
-  start: StreamStart,
-  config: TelephonyConfig,
-  context: { initialContext: Readonly<Record<string, unknown>>; gatheredContext: Readonly<Record<string, unknown>> },
+  { start, config, context }: { start: StreamStart; config: TelephonyConfig; context: CallContext },
   store: Store,
 ): Promise<void> {
   const domain = request.query['Domain'] ?? request.query['domain'] ?? start.account ?? config.account;

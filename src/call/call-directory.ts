@@ -21,8 +21,11 @@ export interface Reservation {
 /** The calls this node holds: admission, control, drain. */
 export interface CallDirectory {
   readonly maxCalls: number;
-  /** @throws AgentStreamError `node-full`, `node-draining` */
-  reserve(): Reservation;
+  /**
+   * `cut` ends a call that is not answered when the node gives up its calls.
+   * @throws AgentStreamError `node-full`, `node-draining`
+   */
+  reserve(cut: () => void): Reservation;
   /** Calls with a place, answered or not. */
   activeCount(): number;
   /** Runs this node is responsible for, from their minting until they are finalised. */
@@ -42,6 +45,9 @@ export interface CallDirectory {
   close(): void;
 }
 
+/** Taking calls; waiting for the last to end; saying goodbye; cutting what is left. */
+type Stage = 'open' | 'draining' | 'ending' | 'cutting';
+
 /** Creates the directory of this node. */
 export function createCallDirectory(options: {
   readonly maxCalls: number;
@@ -52,9 +58,11 @@ export function createCallDirectory(options: {
   const { maxCalls, notifications, clock, log } = options;
   const held = new Set<string>();
   const sessions = new Map<string, CallSession>();
+  /** How to end the calls that are not answered. */
+  const unanswered = new Set<() => void>();
+  const waiting = new Set<() => void>();
   let places = 0;
-  let isDraining = false;
-  let onEmpty: () => void = () => undefined;
+  let stage: Stage = 'open';
 
   const remote = createRemoteControl({ ...options, find: (runId) => sessions.get(runId) });
   const unsubscribeEnded = notifications.subscribe('run_ended', ({ runId }) => sessions.get(runId)?.loseRun());
@@ -62,18 +70,25 @@ export function createCallDirectory(options: {
   const whenEmpty = () =>
     new Promise<void>((resolve) => {
       if (places === 0) resolve();
-      else onEmpty = resolve;
+      else waiting.add(resolve);
     });
+
+  /** Applies the stage to a call that has been answered. */
+  const endIfLate = (session: CallSession) => {
+    if (stage === 'ending') session.requestEnd('drained');
+    else if (stage === 'cutting') session.abandon('drained');
+  };
 
   return {
     maxCalls,
     activeCount: () => places,
     heldRunIds: () => [...held],
-    isDraining: () => isDraining,
-    reserve() {
-      if (isDraining) throw new AgentStreamError('node-draining');
+    isDraining: () => stage !== 'open',
+    reserve(cut) {
+      if (stage !== 'open') throw new AgentStreamError('node-draining');
       if (places >= maxCalls) throw new AgentStreamError('node-full');
       places += 1;
+      unanswered.add(cut);
       let runId: string | null = null;
       let isReleased = false;
       return {
@@ -81,16 +96,23 @@ export function createCallDirectory(options: {
           runId = mintedRunId;
           held.add(mintedRunId);
         },
-        attach: (session) => void sessions.set(session.runId, session),
+        attach(session) {
+          unanswered.delete(cut);
+          sessions.set(session.runId, session);
+          endIfLate(session);
+        },
         release() {
           if (isReleased) return;
           isReleased = true;
           places -= 1;
+          unanswered.delete(cut);
           if (runId !== null) {
             held.delete(runId);
             sessions.delete(runId);
           }
-          if (places === 0) onEmpty();
+          if (places > 0) return;
+          for (const resolve of waiting) resolve();
+          waiting.clear();
         },
       };
     },
@@ -106,13 +128,17 @@ export function createCallDirectory(options: {
     },
     noteCallEnded: (runId) => sessions.get(runId)?.abandon('caller_hangup'),
     async drain(timeoutMs, signal) {
-      isDraining = true;
+      if (stage === 'open') stage = 'draining';
       const isEmpty = whenEmpty();
       await Promise.race([isEmpty, sleep(clock, timeoutMs, signal).catch(() => undefined)]);
       if (places === 0) return;
       log.warn('The drain deadline passed with live calls', { calls: places });
+      if (stage === 'draining') stage = 'ending';
+      // Nobody has spoken there yet: no goodbye is owed.
+      for (const cut of unanswered) cut();
       for (const session of sessions.values()) session.requestEnd('drained');
       await Promise.race([isEmpty, sleep(clock, DRAIN_GOODBYE_MS, signal).catch(() => undefined)]);
+      stage = 'cutting';
       for (const session of sessions.values()) session.abandon('drained');
       await Promise.race([isEmpty, sleep(clock, DRAIN_GOODBYE_MS)]);
     },

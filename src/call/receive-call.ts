@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { retry } from '../base/retry.js';
+import { errorCatalogue } from '../base/error-catalogue.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { EventWriter } from '../runs/event-writer.js';
 import type { EndReason } from '../runs/lifecycle.js';
@@ -8,13 +9,14 @@ import type { CallableAgent, Run, RunFinalisation } from '../store/store.js';
 import type { ProviderModule } from '../telephony/provider.js';
 import { findProvider } from '../telephony/registry.js';
 import { recogniseProvider, RECOGNISING_FRAMES } from '../telephony/recognise.js';
-import type { MediaStream } from '../telephony/media-stream.js';
+import type { MediaStream, StreamEnding } from '../telephony/media-stream.js';
 import { answerCall, type AnswerPorts } from './answer-call.js';
 import type { AgentCache } from './agent-cache.js';
 import type { Reservation } from './call-directory.js';
 import type { CallOutcome } from './call-options.js';
 import { snakeCaseKeys } from './record-json.js';
 import { callContextOf, type StreamRequest } from './call-request.js';
+import type { Refusals } from './refusals.js';
 
 /** A run must reach its end even if the database is away for minutes. */
 const FINALISE_RETRIES = { attempts: 60, baseDelayMs: 200, maxDelayMs: 10_000 } as const;
@@ -33,6 +35,7 @@ export interface IncomingCall {
 /** What receiving calls takes. */
 export interface ReceiverOptions extends AnswerPorts {
   readonly agents: AgentCache;
+  readonly refusals: Refusals;
   readonly nodeId: string;
   /** Aborts when the node gives up waiting for the database. */
   readonly shutdown: AbortSignal;
@@ -71,11 +74,11 @@ interface MintedRun {
 
 /** Steps 1 to 3. Null: the stream was refused and closed, and left no run. */
 async function mintRun(incoming: IncomingCall, options: ReceiverOptions): Promise<MintedRun | null> {
-  const { stream, request } = incoming;
-  let callable: CallableAgent | null = null;
+  const { request } = incoming;
   try {
-    const provider = await providerOf(incoming);
-    callable = await options.agents.find(request.agentUuid, request.streamToken);
+    const named = request.provider === null ? null : findProvider(request.provider);
+    const callable = await options.agents.find(request.agentUuid, request.streamToken);
+    const provider = named ?? (await recognisedProvider(incoming));
     const { agent, version } = callable;
     const facts = { provider: provider.name, agentUuid: agent.uuid, agentVariables: version.variables };
     const result = await options.store.runs.mint({
@@ -90,32 +93,32 @@ async function mintRun(incoming: IncomingCall, options: ReceiverOptions): Promis
     if (!result.ok) throw new AgentStreamError(result.code);
     return { run: result.run, callable, provider, remainingMs: result.remainingMs };
   } catch (error) {
-    const failure = toAgentStreamError(error);
-    refuse(failure, stream, options);
-    if (failure.code === 'internal-error') options.log.error('A stream was refused by a fault', { error: failure.message });
-    if (callable !== null) await noteRefusal(callable, failure, options);
+    await refuseStream(incoming, error, options);
     return null;
   }
 }
 
-async function providerOf({ stream, request, headers }: IncomingCall): Promise<ProviderModule> {
-  if (request.provider !== null) return findProvider(request.provider);
+async function recognisedProvider({ stream, headers }: IncomingCall): Promise<ProviderModule> {
   const name = recogniseProvider(headers, await stream.firstMessages(RECOGNISING_FRAMES));
   if (name === null) throw new AgentStreamError('provider-not-recognised');
   return findProvider(name);
 }
 
-function refuse(failure: AgentStreamError, stream: MediaStream, options: ReceiverOptions): void {
-  options.onRefused(failure.code);
-  stream.close(failure.close.code, failure.close.reason);
+/** Turns a stream away that has no run: closes it, counts it, and tells the agent's owner. Never rejects. */
+export async function refuseStream(
+  { stream, request }: Pick<IncomingCall, 'stream' | 'request'>,
+  error: unknown,
+  options: Pick<ReceiverOptions, 'refusals' | 'log' | 'onRefused'>,
+): Promise<void> {
+  const failure = toAgentStreamError(error);
+  if (isServerFault(failure)) options.log.error('A stream was refused by a fault', { code: failure.code, error: failure.message });
+  refuse(failure, stream, options);
+  await options.refusals.record(request.agentUuid, failure);
 }
 
-/** The owner can see why no run appeared. */
-async function noteRefusal({ agent }: CallableAgent, failure: AgentStreamError, { store, log }: ReceiverOptions): Promise<void> {
-  const { code: closeCode, reason } = failure.close;
-  await store.refusals.add({ organizationId: agent.organizationId, agentUuid: agent.uuid, closeCode, reason }).catch((error: unknown) => {
-    log.warn('A refusal could not be recorded', { error: toAgentStreamError(error).message });
-  });
+function refuse(failure: AgentStreamError, stream: MediaStream, { onRefused }: Pick<ReceiverOptions, 'onRefused'>): void {
+  onRefused(failure.code);
+  stream.close(failure.close.code, failure.close.reason);
 }
 
 /** Steps 4 and 5, and the run's end. */
@@ -132,7 +135,7 @@ async function conductRun(incoming: IncomingCall, minted: MintedRun, options: Re
       return finalisationOf(outcome, minted.run, options);
     },
     (error: unknown) => {
-      const failure = toAgentStreamError(error);
+      const failure = asStreamError(error);
       events.append('call-refused', { code: failure.code, message: failure.message, ...failure.details }, 0);
       options.log.info('A call was refused after its run was minted', { runId: minted.run.id, code: failure.code });
       refuse(failure, stream, options);
@@ -173,20 +176,29 @@ function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions
   };
 }
 
-/** Codes that are this server's fault rather than the peer's. */
-const serverFaults: Readonly<Record<string, EndReason>> = {
-  'internal-error': 'internal_error',
-  'workflow-invalid': 'internal_error',
-  'secret-key-mismatch': 'internal_error',
-  'vendor-unauthorized': 'vendor_error',
-  'vendor-failed': 'vendor_error',
-};
+/** A vendor's own error, told to the peer as what it means for the call. */
+function asStreamError(error: unknown): AgentStreamError {
+  const failure = toAgentStreamError(error);
+  if (!failure.code.startsWith('vendor-')) return failure;
+  return new AgentStreamError('vendor-failed', { message: failure.message, cause: failure, details: { ...failure.details, vendor_error: failure.code } });
+}
+
+/** True for what the peer has no part in. */
+const isServerFault = ({ code, close }: AgentStreamError): boolean =>
+  close.code === 1011 && code !== 'provider-not-recognised' && code !== 'provider-unsupported';
+
+function endReasonOf(failure: AgentStreamError, ending: StreamEnding | null): EndReason {
+  if (ending !== null && !ending.byPeer && ending.code === errorCatalogue['server-going-away'].closeCode) return 'drained';
+  if (failure.code === 'run-not-live') return ending?.byPeer === true ? 'caller_hangup' : 'handshake_error';
+  if (failure.code === 'vendor-failed') return 'vendor_error';
+  return isServerFault(failure) ? 'internal_error' : 'handshake_error';
+}
 
 function failedFinalisation(failure: AgentStreamError, stream: MediaStream, run: Run, { clock }: ReceiverOptions): RunFinalisation {
   // Where the peer closed first, its code is the one the socket ended with.
   const close = stream.ending ?? failure.close;
   return {
-    endReason: serverFaults[failure.code] ?? 'handshake_error',
+    endReason: endReasonOf(failure, stream.ending),
     closeCode: close.code,
     closeReason: close.reason,
     durationMs: Math.max(0, clock.wallMs() - run.createdAt.getTime()),

@@ -7,6 +7,7 @@ import { openAgentCache } from '../call/agent-cache.js';
 import { createCallDirectory, type CallDirectory } from '../call/call-directory.js';
 import { createPhraseCache } from '../call/phrase-cache.js';
 import { recordingsIn } from '../call/recordings.js';
+import { createRefusals } from '../call/refusals.js';
 import { createModelResolver, createWorkflowResolver } from '../call/resolvers.js';
 import { createTransferDesk } from '../call/transfer.js';
 import { createWarmUps } from '../call/warm-ups.js';
@@ -117,6 +118,7 @@ async function composeNode(
     nodeId,
     config,
     agents,
+    refusals: createRefusals({ store, agents, clock, log }),
     directory,
     eventWriters,
     transfers,

@@ -1,57 +1,96 @@
 import { repeat, type Clock } from '../base/clock.js';
 
-/** Sockets of one address that have not been answered yet. A carrier's burst of calls comes from one address. */
+/** Sockets that have not been answered yet: of one address, of one agent, and all. A carrier's burst of calls comes from one address. */
 const MAX_PENDING_PER_ADDRESS = 200;
-
-/** All sockets that have not been answered yet. */
+const MAX_PENDING_PER_AGENT = 100;
 const MAX_PENDING = 1000;
 
 /** Upgrades with an unknown UUID that one address may try per window before they are answered 429. */
 const MAX_MISSES_PER_ADDRESS = 20;
-const MISS_WINDOW_MS = 10_000;
 
-/** Addresses remembered per window; beyond it, misses of new addresses are refused at once. */
-const MAX_ADDRESSES = 10_000;
+/** Sockets of one address to one agent that may end per window without having been answered: each of them cost a run. */
+const MAX_FAILURES_PER_ADDRESS = 50;
+
+/** How long misses and failures count. */
+const WINDOW_MS = 10_000;
+
+/** Addresses, or pairs of address and agent, remembered per window; beyond it, new ones are refused at once. */
+const MAX_COUNTED = 10_000;
+
+/** A socket's place among those that have not been answered. */
+export interface PendingPlace {
+  /** The call is answered: its session was validated, so it is no stranger's. */
+  answered(): void;
+  /** The socket is gone. Unanswered, it counts against its address. */
+  gone(): void;
+}
 
 /** Decides on an upgrade before the WebSocket exists, without a query: floods must cost nothing. */
 export interface StreamGate {
-  /** Null: refuse with 429. Else the place among the unanswered, to be given back once the call is answered or gone. */
-  enter(address: string, isKnownAgent: boolean): { leave(): void } | null;
+  /** Null: refuse with 429. `agentUuid` is null where no agent is known by what the URL names. */
+  enter(address: string, agentUuid: string | null): PendingPlace | null;
   close(): void;
+}
+
+/** Counts by key. */
+function createCounts() {
+  const counts = new Map<string, number>();
+  return {
+    of: (key: string) => counts.get(key) ?? 0,
+    /** False, counting nothing, for one key too many. */
+    add(key: string): boolean {
+      if (!counts.has(key) && counts.size >= MAX_COUNTED) return false;
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      return true;
+    },
+    remove(key: string): void {
+      const left = (counts.get(key) ?? 1) - 1;
+      if (left === 0) counts.delete(key);
+      else counts.set(key, left);
+    },
+    clear: () => counts.clear(),
+  };
 }
 
 /** Creates the gate of this process. */
 export function createStreamGate(clock: Clock): StreamGate {
-  const pending = new Map<string, number>();
-  const misses = new Map<string, number>();
+  const pendingOfAddress = createCounts();
+  const pendingOfAgent = createCounts();
+  const misses = createCounts();
+  const failures = createCounts();
   let pendingTotal = 0;
-  const forgetting = repeat(clock, MISS_WINDOW_MS, () => misses.clear());
+  const forgetting = repeat(clock, WINDOW_MS, () => {
+    misses.clear();
+    failures.clear();
+  });
 
   /** Known agents pass: a guessing address must not shut out a carrier's real calls behind the same one. */
-  const isGuessing = (address: string): boolean => {
-    const count = (misses.get(address) ?? 0) + 1;
-    if (count > MAX_MISSES_PER_ADDRESS || (count === 1 && misses.size >= MAX_ADDRESSES)) return true;
-    misses.set(address, count);
-    return false;
-  };
+  const isGuessing = (address: string): boolean => misses.of(address) >= MAX_MISSES_PER_ADDRESS || !misses.add(address);
+
+  const isFull = (address: string, agent: string): boolean =>
+    pendingTotal >= MAX_PENDING || pendingOfAddress.of(address) >= MAX_PENDING_PER_ADDRESS || pendingOfAgent.of(agent) >= MAX_PENDING_PER_AGENT;
 
   return {
-    enter(address, isKnownAgent) {
-      if (!isKnownAgent && isGuessing(address)) return null;
-      const count = pending.get(address) ?? 0;
-      if (count >= MAX_PENDING_PER_ADDRESS || pendingTotal >= MAX_PENDING) return null;
-      pending.set(address, count + 1);
+    enter(address, agentUuid) {
+      if (agentUuid === null && isGuessing(address)) return null;
+      const agent = agentUuid ?? 'unknown';
+      const pair = `${address} ${agent}`;
+      if (isFull(address, agent) || failures.of(pair) >= MAX_FAILURES_PER_ADDRESS) return null;
       pendingTotal += 1;
+      pendingOfAddress.add(address);
+      pendingOfAgent.add(agent);
       let hasLeft = false;
+      const leave = (): boolean => {
+        if (hasLeft) return false;
+        hasLeft = true;
+        pendingTotal -= 1;
+        pendingOfAddress.remove(address);
+        pendingOfAgent.remove(agent);
+        return true;
+      };
       return {
-        leave() {
-          if (hasLeft) return;
-          hasLeft = true;
-          pendingTotal -= 1;
-          const left = (pending.get(address) ?? 1) - 1;
-          if (left === 0) pending.delete(address);
-          else pending.set(address, left);
-        },
+        answered: () => void leave(),
+        gone: () => void (leave() && failures.add(pair)),
       };
     },
     close: () => forgetting.cancel(),
