@@ -1,7 +1,7 @@
+import { isTransferDestination } from '../base/transfer-destination.js';
 import { appendEntry } from './conversation.js';
 import type { WorkflowStep } from './engine.js';
 import type { GraphEdge, TransferNode } from './graph.js';
-import { isDestination } from './nodes/telephony-nodes.js';
 import { askModel, enter, nodeAt, promptedAt, renderFor, speak, thenListen, thenTransfer, type Reply } from './reply.js';
 
 /** Nodes one step may pass through: a document has no silent loop, a state of another document might. */
@@ -51,7 +51,7 @@ function stayAtOrigin(reply: Reply): WorkflowStep {
 
 function beginTransfer(reply: Reply, node: TransferNode, hopsLeft: number): WorkflowStep {
   const destination = renderFor(reply, node.destination);
-  if (!isDestination(destination)) return failTransfer(reply, node, 'the destination is not a number or SIP address', hopsLeft);
+  if (!isTransferDestination(destination)) return failTransfer(reply, node, 'the destination is not a number or SIP address', hopsLeft);
   const message = renderFor(reply, node.message);
   const announced = speak(reply, message === '' && reply.spoken === '' ? reply.graph.texts.transfer : message, false);
   return thenTransfer(announced, { destination, mode: node.mode, timeoutSeconds: node.timeoutSeconds, originId: reply.originId });

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { deadlineSignal } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
+import { isTransferDestination } from '../../base/transfer-destination.js';
 import type { RunCommand } from '../../store/store.js';
 import { principalOf } from '../auth.js';
 import { found, idParams, noArguments } from '../schemas.js';
@@ -11,9 +12,6 @@ import type { AppServices } from '../services.js';
 const controlTimeoutMs = 10_000;
 const tags = ['Live control'];
 const acceptedSchema = z.object({ id: z.string(), command: z.enum(['hangup', 'transfer', 'say']) });
-
-/** E.164 (ITU-T), or a SIP URI (RFC 3261 §19.1) without spaces and control characters. */
-const destinationPattern = /^(\+[1-9]\d{6,14}|sips?:[\x21-\x7e]{3,200})$/;
 
 /** Commands to the call behind a run, whichever node holds it. */
 export function runControlRoutes({ store, liveCalls, clock }: AppServices): FastifyPluginAsyncZod {
@@ -37,10 +35,10 @@ export function runControlRoutes({ store, liveCalls, clock }: AppServices): Fast
       reply.code(202).send(await control(principalOf(request).organizationId, request.params.id, { type: 'hangup' })),
     );
 
-    const transferBody = z.strictObject({ destination: z.string().max(220) });
+    const transferBody = z.strictObject({ destination: z.string().max(400) });
     app.post('/runs/:id/transfer', { schema: { ...common, summary: 'Transfer the caller', body: transferBody } }, async (request, reply) => {
       const { destination } = request.body;
-      if (!destinationPattern.test(destination)) throw new AgentStreamError('transfer-invalid-destination');
+      if (!isTransferDestination(destination)) throw new AgentStreamError('transfer-invalid-destination');
       return reply.code(202).send(await control(principalOf(request).organizationId, request.params.id, { type: 'transfer', destination }));
     });
 

@@ -1,19 +1,12 @@
 import { z } from 'zod';
+import { isTransferDestination } from '../../base/transfer-destination.js';
 import { idSchema, nameSchema, nodeOf, promptSchema, spokenSchema } from './shared.js';
-
-/** E.164, with or without the plus sign. */
-const phoneNumber = /^\+?[1-9]\d{3,14}$/;
-/** SIP and SIPS URIs (RFC 3261 §19.1.1), without header part. */
-const sipUri = /^sips?:[^\s@<>"?]+@[^\s@<>"?]+$/i;
-
-/** True for an E.164 number or a SIP URI: what a call can be transferred to. */
-export const isDestination = (text: string): boolean => text.length <= 255 && (phoneNumber.test(text) || sipUri.test(text));
 
 /** Hands the call to somebody else. */
 export const transferCallSchema = nodeOf('transferCall', {
   name: nameSchema,
   destination: spokenSchema
-    .refine((value) => value.includes('{{') || isDestination(value.trim()), 'must be a number like +15551234567, a SIP URI, or a template')
+    .refine((value) => value.includes('{{') || isTransferDestination(value.trim()), 'must be a number like +15551234567, a SIP URI, or a template')
     .meta({ description: 'E.164 number, SIP URI, or a template that gives one.' }),
   mode: z.enum(['cold', 'warm']).default('cold').meta({ description: 'warm: the caller stays here until the other side answers.' }),
   timeout_seconds: z.int().min(5).max(120).default(30).meta({ description: 'How long the destination may ring.' }),
