@@ -29,7 +29,9 @@ export interface TextToSpeechStream {
 
 /** How a voice is opened for one call. */
 export interface TextToSpeechOptions {
+  /** BCP 47 tag of what will be said; a voice whose settings name a language keeps to that. */
   readonly language: string;
+  /** Ends the stream and frees its socket. */
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +40,10 @@ export interface TextToSpeech {
   readonly vendor: string;
   readonly model: string;
   readonly voice: string;
-  /** Identifies voice and settings: equal keys and texts give equal audio, so that fixed phrases can be cached. */
+  /**
+   * Identifies voice and settings, so that fixed phrases can be cached: within one {@link TextToSpeechOptions.language}, equal keys and
+   * texts give equal audio. The language is the cache's to add, since it is chosen only when the voice is opened.
+   */
   readonly cacheKey: string;
   readonly capabilities: { readonly wordTimes: boolean };
   /** Opens at once and connects in the background; a failure fails each utterance, never throws. */

@@ -1,6 +1,6 @@
 import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
 import { encodeMulaw } from '../../audio/g711.js';
-import { toAgentStreamError } from '../../base/errors.js';
+import { AgentStreamError, toAgentStreamError } from '../../base/errors.js';
 import type { TextToSpeech, TextToSpeechEvent, TextToSpeechOptions, Utterance } from '../text-to-speech.js';
 import type { VendorContext } from '../vendor.js';
 import { splitClauses } from './clauses.js';
@@ -117,7 +117,7 @@ function createUtterance(options: UtteranceOptions): Utterance {
       if (state !== 'open') return;
       const added = splitClauses(text);
       if (clauses.length + added.length > MAX_CLAUSES) {
-        finish({ type: 'tts-failed', error: toAgentStreamError(new Error('Too much text waits to be spoken.'), 'vendor-failed') });
+        finish({ type: 'tts-failed', error: new AgentStreamError('vendor-failed', { message: 'Too much text waits to be spoken.' }) });
         return;
       }
       clauses.push(...added);
@@ -135,4 +135,3 @@ function createUtterance(options: UtteranceOptions): Utterance {
     },
   };
 }
-
