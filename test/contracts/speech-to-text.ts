@@ -121,6 +121,7 @@ export function describeSpeechToText(name: string, setup: () => Promise<SpeechTo
       stream.finalize();
       await until(() => count('finalized') === 1);
       const finals = events.flatMap((event) => (event.type === 'transcript-final' && event.startMs !== undefined ? [event] : []));
+      expect(finals.length).toBeGreaterThan(0);
       for (const final of finals) {
         expect(final.startMs).toBeGreaterThanOrEqual(0);
         expect(final.endMs).toBeGreaterThan(final.startMs!);
@@ -182,7 +183,7 @@ export function describeSpeechToText(name: string, setup: () => Promise<SpeechTo
       await expectNothingLeft();
     });
 
-    it.skipIf(skip.failure !== undefined)(`fails exactly once where the vendor cannot be reached${skip.failure ? ` (skipped: ${skip.failure})` : ''}`, async () => {
+    if (skip.failure === undefined) it('fails exactly once where the vendor cannot be reached', async () => {
       const { stream, events, count } = listen(subject.unreachable!);
       pushFrames(stream, await subject.say(subject.phrases[0]));
       await until(() => count('stt-failed') === 1);

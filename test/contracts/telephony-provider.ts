@@ -145,6 +145,13 @@ function describeValidation(fixtures: ProviderFixtures): void {
       expect(stage.asked()).toHaveLength(asked);
     }));
 
+    it('believes no 429 that would keep calls from being ended for hours', on(fixtures, async (stage) => {
+      stage.failNext('hang-up', [limited(86_400)]);
+      expect((await settle(stage, stage.control.hangUp(stage.call, signal()))).error).toMatchObject({ code: 'provider-rate-limited' });
+      await stage.advance(60_000);
+      expect((await settle(stage, stage.control.hangUp(stage.call, signal()))).error).toBeUndefined();
+    }));
+
     it('tells a refused credential, a missing one, and an address where nobody listens', on(fixtures, async (stage) => {
       expect((await settle(stage, stage.foreignControl.validateSession(stage.call, signal()))).error).toMatchObject({ code: 'provider-rejected' });
       expect((await settle(stage, stage.powerlessControl.validateSession(stage.call, signal()))).error).toMatchObject({ code: 'missing-bearer-token' });

@@ -177,7 +177,7 @@ export function describeTextToSpeech(name: string, setup: () => Promise<TextToSp
       await expectNothingLeft();
     });
 
-    it.skipIf(skip.words !== undefined)(`says when words are spoken${skip.words ? ` (skipped: ${skip.words})` : ''}`, async () => {
+    if (skip.words === undefined) it('says when words are spoken', async () => {
       const stream = open();
       const { utterance, words, audioMs, isOver } = speak(stream);
       utterance.push('One two three. ');
@@ -193,7 +193,7 @@ export function describeTextToSpeech(name: string, setup: () => Promise<TextToSp
       stream.close();
     });
 
-    it.skipIf(skip.failure !== undefined)(`fails each utterance exactly once where the vendor cannot be reached${skip.failure ? ` (skipped: ${skip.failure})` : ''}`, async () => {
+    if (skip.failure === undefined) it('fails each utterance exactly once where the vendor cannot be reached', async () => {
       const stream = open(new AbortController(), subject.unreachable!);
       for (let i = 0; i < 2; i += 1) {
         const speaking = speak(stream);
