@@ -1,4 +1,4 @@
-/** Cloudonix limits requests per domain, to about one a second, and so does the server: a ramp of many calls needs many domains. */
+/** Calls of one domain: Cloudonix documents about one request a second for each, so a ramp of many calls comes from many domains. */
 const CALLS_PER_DOMAIN = 5;
 
 /** The Cloudonix domain of generated call `id`. */

@@ -1,5 +1,6 @@
 // The benchmark's command line; `npm run bench -- --help`. Started by run.mjs.
 import { parseArgs } from 'node:util';
+import { CALLS_LIMIT, WINDOW_LIMIT_MS } from './load-generator.js';
 import { writeResults } from './report.js';
 import { answerScenario } from './scenarios/answer.js';
 import { bargeInScenario } from './scenarios/barge-in.js';
@@ -10,9 +11,7 @@ import { startScenario } from './scenarios/start.js';
 
 const scenarios: readonly Scenario[] = [callsScenario, answerScenario, bargeInScenario, startScenario, mediaScenario];
 
-/** Calls and seconds beyond which a run is refused: this is a benchmark of one process, not a stress test of the machine. */
-const CALLS_LIMIT = 500;
-const SECONDS_LIMIT = 600;
+/** Windows per number of calls. */
 const REPEATS_LIMIT = 20;
 
 const help = `Usage: npm run bench -- SCENARIO [options]
@@ -67,7 +66,7 @@ function optionsOf(scenario: Scenario, values: CommandLine): ScenarioOptions {
   const { defaults } = scenario;
   return {
     calls: values.calls?.split(',').map((part) => toNumber('calls', part, CALLS_LIMIT)) ?? defaults.calls ?? [1],
-    windowMs: values.seconds === undefined ? (defaults.windowMs ?? 30_000) : toNumber('seconds', values.seconds, SECONDS_LIMIT) * 1000,
+    windowMs: values.seconds === undefined ? (defaults.windowMs ?? 30_000) : toNumber('seconds', values.seconds, WINDOW_LIMIT_MS / 1000) * 1000,
     repeats: values.repeats === undefined ? (defaults.repeats ?? 1) : toNumber('repeats', values.repeats, REPEATS_LIMIT),
     hasBaseline: values.baseline ?? defaults.hasBaseline ?? false,
     isRecording: values.recording ?? true,

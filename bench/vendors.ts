@@ -14,6 +14,9 @@ import { findTurnId, writeTurnId } from './turn-id.js';
 /** Turns kept between two requests for them. */
 const TURNS_LIMIT = 200_000;
 
+/** One for each call, and one for the call before all others. */
+const SESSIONS = CALLS_LIMIT + 1;
+
 /** Of an answer's audio; together with the reply's length it makes answers of 3 to 4 seconds. */
 const MS_PER_CHARACTER = 40;
 
@@ -59,9 +62,9 @@ async function main(): Promise<void> {
     onFirstChunk: (text, atMs) => note(text, 'voiceFirstByteMs', atMs),
   });
   const cloudonix = await startFakeCloudonix({
-    domains: Object.fromEntries(benchDomains(CALLS_LIMIT).map((domain) => [domain, { bearerToken: benchBearerToken }])),
+    domains: Object.fromEntries(benchDomains(SESSIONS).map((domain) => [domain, { bearerToken: benchBearerToken }])),
   });
-  for (let id = 0; id < CALLS_LIMIT; id += 1) cloudonix.addSession(benchDomain(id), benchSession(id), { status: 'answer' });
+  for (let id = 0; id < SESSIONS; id += 1) cloudonix.addSession(benchDomain(id), benchSession(id), { status: 'answer' });
 
   const tell = (message: VendorMessage) => process.send?.(message);
   process.on('message', (message: VendorRequest) => {
