@@ -39,7 +39,7 @@ function createSampleReader(encoding: AudioEncoding): (audio: Uint8Array) => Int
   const isLittleEndian = encoding === 'l16-le';
   let carry: number | null = null;
   return (audio) => {
-    const bytes = carry === null ? audio : Uint8Array.of(carry, ...audio);
+    const bytes = carry === null ? audio : Buffer.concat([Uint8Array.of(carry), audio]);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const samples = new Int16Array(bytes.length >> 1);
     for (let i = 0; i < samples.length; i += 1) samples[i] = view.getInt16(2 * i, isLittleEndian);

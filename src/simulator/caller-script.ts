@@ -11,7 +11,7 @@ export type SpeakWhen =
 /** One thing a scripted caller does. */
 export type CallerStep =
   | { readonly type: 'say'; readonly text: string; readonly when: SpeakWhen }
-  /** An 8 or 16 kHz WAV file, spoken like `say`. */
+  /** A WAV file, spoken like `say`. */
   | { readonly type: 'play-wav'; readonly path: string; readonly when: SpeakWhen }
   | { readonly type: 'wait'; readonly forMs: number }
   /** Waits until the agent has finished its turn. */

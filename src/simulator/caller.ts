@@ -1,4 +1,4 @@
-import { FRAME_MS } from '../audio/frame.js';
+import { FRAME_MS, mulawDurationMs } from '../audio/frame.js';
 import type { SpeechToText, SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { CallerStep, SpeakWhen } from './caller-script.js';
 import { openCarrierStream, type CarrierEvent, type CarrierOptions, type CarrierStream, type StreamEnding } from './carrier.js';
@@ -223,5 +223,5 @@ export async function runScriptedCall(options: ScriptedCallOptions): Promise<Cal
   ears.close();
   conversation.finish();
   const recording = stream.recording();
-  return { ending, durationMs: recording.caller.length / 8, turns: conversation.turns, stats: stream.stats(), recording, problems };
+  return { ending, durationMs: mulawDurationMs(recording.caller.length), turns: conversation.turns, stats: stream.stats(), recording, problems };
 }

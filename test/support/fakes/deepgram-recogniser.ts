@@ -1,8 +1,6 @@
+import { FRAME_BYTES, FRAME_MS, mulawDurationMs } from '../../../src/audio/frame.js';
 import { isLoudFrame } from './speech-audio.js';
 
-const BYTES_PER_MS = 8;
-const FRAME_BYTES = 160;
-const FRAME_MS = 20;
 /** Deepgram reports silence too, about once a second. */
 const SILENCE_REPORT_MS = 1000;
 const INTERIM_MS = 400;
@@ -24,8 +22,8 @@ export interface Recogniser {
 }
 
 /**
- * Creates a recogniser. `transcribe` gives the text of a segment's audio, which is only collected when `collectAudio` is set; `isFirstLook` is
- * true once per segment, so that a script can move on.
+ * Creates a recogniser. `transcribe` gives the text of a segment's audio, which is only collected when `collectAudio` is set; `nextSegment`
+ * numbers a segment when it begins, so that a script can move on.
  */
 export function createRecogniser(options: {
   readonly endpointingMs: number;
@@ -39,7 +37,7 @@ export function createRecogniser(options: {
   let reportedMs = 0;
   let interimMs = 0;
   let speech: { segment: number; lastLoudMs: number; audio: Buffer[] } | null = null;
-  const nowMs = () => Math.floor(heardBytes / BYTES_PER_MS);
+  const nowMs = () => Math.floor(mulawDurationMs(heardBytes));
 
   const textOf = (current: NonNullable<typeof speech>) =>
     options.transcribe(options.collectAudio ? Buffer.concat(current.audio) : Buffer.alloc(0), current.segment);
