@@ -1,10 +1,10 @@
-import { builtin } from './builtin/index.js';
+import { builtin } from './builtin/builtin.js';
 import { cartesia } from './cartesia/cartesia.js';
 import { deepgram } from './deepgram/deepgram.js';
 import { openaiCompatible } from './openai-compatible/openai-compatible.js';
 import type { VendorModule } from './vendor.js';
 
-export { builtinVoiceName } from './builtin/index.js';
+export { builtinVoiceName } from './builtin/builtin.js';
 
 /**
  * Every speech and language vendor. The order is the one in which an agent that names no vendor gets the first that has a key;

@@ -1,4 +1,4 @@
-import { builtin } from '../../src/speech/builtin/index.js';
+import { builtin } from '../../src/speech/builtin/builtin.js';
 import type { LanguageModel, LanguageModelRequest } from '../../src/speech/language-model.js';
 import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
 import type { VendorModule } from '../../src/speech/vendor.js';

@@ -1,4 +1,4 @@
-import { builtin } from '../../src/speech/builtin/index.js';
+import { builtin } from '../../src/speech/builtin/builtin.js';
 import { deepgram } from '../../src/speech/deepgram/deepgram.js';
 import type { SpeechToText } from '../../src/speech/speech-to-text.js';
 import type { VendorModule } from '../../src/speech/vendor.js';

@@ -1,4 +1,4 @@
-import { builtin } from '../../src/speech/builtin/index.js';
+import { builtin } from '../../src/speech/builtin/builtin.js';
 import { cartesia } from '../../src/speech/cartesia/cartesia.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';

@@ -1,5 +1,5 @@
 import { systemClock } from '../../../src/base/clock.js';
-import { builtin } from '../../../src/speech/builtin/index.js';
+import { builtin } from '../../../src/speech/builtin/builtin.js';
 import { silence } from './speech-audio.js';
 
 /** Silence after which the recogniser has certainly read the last packet. */
