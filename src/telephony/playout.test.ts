@@ -120,6 +120,20 @@ describe('createPlayout', () => {
     expect(events.at(-1)).toBe('heard a 140');
   });
 
+  it('counts an underrun after an interruption that was none from when feeding went on', async () => {
+    const { clock, playout, events } = open();
+    playout.begin('a');
+    playout.append('a', audio(40));
+    await clock.advance(45);
+    playout.interrupt();
+    await clock.advance(100);
+    playout.resume();
+    await clock.advance(200);
+    playout.append('a', audio(40));
+    playout.end('a');
+    expect(events).toEqual(['started a 0', 'cleared 45', 'underrun a 200']);
+  });
+
   it('holds and resumes without losing anything; a hold is no underrun', async () => {
     const { clock, playout, sent, events } = open();
     playout.begin('a');

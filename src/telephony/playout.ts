@@ -114,8 +114,8 @@ class CallPlayout implements Playout {
   readonly #frame = new Uint8Array(FRAME_BYTES);
   #mode: Mode = 'playing';
   #pace: MetronomeHandle | null = null;
-  /** The item that had no frame ready in time, while its feeding was not interrupted. */
-  #starving: QueuedItem | null = null;
+  /** The item that has no frame ready though its feeding is not interrupted, and when the caller begins to notice. */
+  #starving: { readonly item: QueuedItem; readonly sinceMs: number } | null = null;
 
   constructor(options: PlayoutOptions) {
     this.#options = options;
@@ -239,10 +239,10 @@ class CallPlayout implements Playout {
     const offset = this.#ledger.sentBytes(item.itemId);
     const bytes = readFrame(item, offset, this.#frame);
     if (bytes === 0) {
-      this.#starving = offset > 0 ? item : null;
+      if (offset > 0 && this.#starving?.item !== item) this.#starving = { item, sinceMs: Math.max(nowMs, this.#ledger.playEndMs) };
       return false;
     }
-    const gapMs = this.#starving === item ? nowMs - this.#ledger.playEndMs : 0;
+    const gapMs = this.#starving?.item === item ? nowMs - this.#starving.sinceMs : 0;
     this.#starving = null;
     const playAtMs = this.#ledger.send(item.itemId, bytes, nowMs);
     send(this.#frame);
