@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ } from '../audio/frame.js';
-import { encodeMulaw } from '../audio/g711.js';
+import { alawToMulaw, encodeMulaw } from '../audio/g711.js';
 import { systemClock } from '../base/clock.js';
 import { encodeSegment, mixSegment } from './builtin/data-signal-encoder.js';
 import { builtinTtsSettingsSchema } from './builtin/settings.js';
@@ -207,6 +207,19 @@ describe('what is no speech', () => {
 });
 
 describe('the detector', () => {
+  it.each([
+    ['mu-law’s', new Uint8Array(FRAME_BYTES).fill(0xff)],
+    ['A-law’s positive zero', alawToMulaw(new Uint8Array(FRAME_BYTES).fill(0xd5))],
+    ['A-law’s two zeros in turn', alawToMulaw(Uint8Array.from({ length: FRAME_BYTES }, (_, i) => (i % 2 === 0 ? 0x55 : 0xd5)))],
+  ])('takes digital silence for silence, and speech after it for speech: %s', (_, silent) => {
+    const detector = createEnergyVoiceActivity();
+    for (let frame = 0; frame < 250; frame += 1) expect(detector.push(silent)).toBeNull();
+    const voice = encodeMulaw(Int16Array.from({ length: SAMPLE_RATE_HZ }, (__, i) => Math.round(8000 * Math.sin(i * 0.4) * (1 + Math.sin(i * 0.003)))));
+    const types: string[] = [];
+    for (let at = 0; at < voice.length; at += FRAME_BYTES) types.push(...[detector.push(voice.subarray(at, at + FRAME_BYTES))?.type ?? []].flat());
+    expect(types).toEqual(['speech-onset', 'speech-start']);
+  });
+
   it('takes frames of other lengths, and empty ones', () => {
     const detector = createEnergyVoiceActivity();
     for (const length of [0, 1, 80, 160, 320]) expect(detector.push(new Uint8Array(length).fill(0xff))).toBeNull();

@@ -19,6 +19,16 @@ describe('recogniseProvider', () => {
     ['nothing', [], null],
   ])('tells %s', (_name, frames, provider) => expect(recogniseProvider({}, frames)).toBe(provider));
 
+  it.each([
+    ['long text', connected.replace('1.0.0', 'x'.repeat(65_000)), 'cloudonix'],
+    ['brackets', `${connected.slice(0, -1)},"x":${'['.repeat(32_000)}${']'.repeat(32_000)}}`, null],
+    ['escape sequences', connected.replace('1.0.0', '\\u001b['.repeat(8000)), 'cloudonix'],
+    ['keys', `{${Array.from({ length: 5000 }, (_, n) => `"k${n}":0`).join(',')}}`, null],
+  ])('looks at frames as large as the socket takes: %s', (_name, frame, provider) => {
+    expect(recogniseProvider({}, [frame, start({ session: 'tok' })])).toBe(provider);
+    expect(recogniseProvider({}, [frame, frame])).toBeNull();
+  });
+
   it('believes another provider’s header', () => {
     expect(recogniseProvider({ 'x-twilio-signature': 'x' }, [connected, start({ session: 'tok' })])).toBeNull();
   });

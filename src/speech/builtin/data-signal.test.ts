@@ -230,7 +230,12 @@ describe('the decoder', () => {
     };
     measure(audio, 5);
     const perSecond = measure(audio, 10);
-    process.stdout.write(`decoding: ${perSecond.toFixed(3)} ms per second of speech, ${measure(new Uint8Array(80_000).fill(0xff), 5).toFixed(4)} ms of silence\n`);
-    expect(perSecond).toBeLessThan(50);
+    // Full-scale noise opens the gate in every block, and often looks like a preamble.
+    let seed = 1;
+    const noise = Uint8Array.from({ length: 80_000 }, () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) | 0) >>> 24);
+    const noisy = measure(noise, 5);
+    const quiet = measure(new Uint8Array(80_000).fill(0xff), 5);
+    process.stdout.write(`decoding a second: ${perSecond.toFixed(3)} ms of speech, ${noisy.toFixed(3)} ms of noise, ${quiet.toFixed(4)} ms of silence\n`);
+    expect(Math.max(perSecond, noisy)).toBeLessThan(50);
   });
 });
