@@ -20,7 +20,7 @@ const endpointing = z
   })
   .refine((value) => value.min_delay_ms <= value.max_delay_ms, { path: ['max_delay_ms'], error: 'must not be less than min_delay_ms' });
 
-/** The same words as turn/options.ts, which this layer must not import. */
+/** The same words as turn/options.ts, which this layer must not import; test/contracts/turn-defaults.test.ts keeps them equal. */
 const acknowledgementWords = [
   'mm-hm', 'mhm', 'mm', 'uh-huh', 'uhuh', 'yeah', 'yes', 'yep', 'ok', 'okay', 'right', 'sure', 'i see', 'aha', 'hm', 'hmm',
 ];
