@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { WebSocket } from 'ws';
 import type { Clock, Timer } from './clock.js';
 import { AgentStreamError } from './errors.js';
@@ -28,6 +29,8 @@ export interface SocketClientOptions {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly protocols?: readonly string[];
+  /** Resolves the host; default: the system. An AgentStreamError it fails with is the connection's. */
+  readonly lookup?: LookupFunction | undefined;
   readonly clock: Clock;
   /** Ends the connection; no callback runs afterwards. */
   readonly signal: AbortSignal;
@@ -77,6 +80,7 @@ function createSocket(options: SocketClientOptions): WebSocket | AgentStreamErro
       headers: { ...options.headers },
       perMessageDeflate: false,
       maxPayload: MAX_PAYLOAD_BYTES,
+      ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
     });
   } catch (error) {
     return new AgentStreamError('vendor-rejected', { message: 'The vendor’s base URL is not a ws or wss URL.', cause: error });
@@ -178,7 +182,8 @@ function attach(socket: WebSocket, options: SocketClientOptions): SocketClient {
   });
   // Stays attached for good: terminating a socket that is still connecting reports an error that nobody else would take.
   socket.on('error', (error) => {
-    fail(state.kind === 'open' ? failureOf(error) : unreachable('The vendor took no connection.', error));
+    if (error instanceof AgentStreamError) fail(error);
+    else fail(state.kind === 'open' ? failureOf(error) : unreachable('The vendor took no connection.', error));
   });
   socket.on('close', (code, reason) => {
     if (code === 1006) fail(unreachable('The connection to the vendor broke.'));

@@ -176,10 +176,10 @@ function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions
   };
 }
 
-/** A vendor's own error, told to the peer as what it means for the call. */
+/** A vendor's own error, or a vendor that may not be reached, told to the peer as what it means for the call. */
 function asStreamError(error: unknown): AgentStreamError {
   const failure = toAgentStreamError(error);
-  if (!failure.code.startsWith('vendor-')) return failure;
+  if (!failure.code.startsWith('vendor-') && failure.code !== 'egress-refused') return failure;
   return new AgentStreamError('vendor-failed', { message: failure.message, cause: failure, details: { ...failure.details, vendor_error: failure.code } });
 }
 

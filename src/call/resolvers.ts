@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
+import type { GuardedEgress } from '../base/guarded-fetch.js';
 import { compileModels, type CreateModels, type ResolvedModels, type VendorCredentials } from '../speech/models.js';
 import type { AgentVersion, CallableAgent, Store } from '../store/store.js';
 import { compileWorkflow } from '../workflow/compile.js';
@@ -65,6 +66,8 @@ export function createModelResolver(options: {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** Where base URLs of stored credentials may lead; absent: anywhere. */
+  readonly egress?: GuardedEgress | undefined;
 }): ModelResolver {
   const { store, clock } = options;
   const organizations = new Map<string, OrganizationModels>();

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createMetronome } from '../audio/pacer.js';
 import { sleep, systemClock, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
+import { createGuardedEgress } from '../base/guarded-fetch.js';
 import type { Log } from '../base/log.js';
 import { openAgentCache } from '../call/agent-cache.js';
 import { createCallDirectory, type CallDirectory } from '../call/call-directory.js';
@@ -127,7 +128,7 @@ async function composeNode(
     phrases: createPhraseCache(),
     recordings: recordingsIn(config.dataDir),
     workflows: createWorkflowResolver(),
-    models: createModelResolver({ store, env: config.env, clock, fetch }),
+    models: createModelResolver({ store, env: config.env, clock, fetch, egress: config.allowPrivateNetworks ? undefined : createGuardedEgress() }),
     warmUps: createWarmUps(),
     shutdown: shutdown.signal,
     onRefused: (code) => metrics.handshakeRejected(code),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
 import { AgentStreamError } from '../base/errors.js';
+import { createGuardedEgress } from '../base/guarded-fetch.js';
 import { compileModels, defaultVendorOf, problemsOfModels, resolveModels, type ModelSources, type VendorCredentials } from './models.js';
 import { findVendor, vendors } from './registry.js';
 import type { VendorModule } from './vendor.js';
@@ -128,5 +129,33 @@ describe('problems of a models value', () => {
 
   it('name the vendors there are', () => {
     expect(problemsOfModels({ tts: { vendor: 'nobody' } })[0]?.message).toBe('vendor must be one of: cartesia, builtin');
+  });
+});
+
+describe('where a base URL may lead', () => {
+  const stored = { openai: { apiKey: 'o', baseUrl: 'https://proxy.example/v1' }, deepgram: { apiKey: 'd', baseUrl: 'ws://10.0.0.1' } };
+
+  /** Asks the language model to connect, and tells which fetch it does it with. */
+  function connecting(changes: Parameters<typeof resolve>[0]) {
+    const asked: string[] = [];
+    const fetching = (name: string): typeof fetch => (input) => {
+      asked.push(`${name} ${input instanceof Request ? input.url : String(input)}`);
+      return Promise.reject(new Error('no network in this test'));
+    };
+    const egress = { ...createGuardedEgress(), fetch: fetching('guarded') };
+    resolve({ ...changes, agentModels: { stt: { vendor: 'builtin' } }, fetch: fetching('free'), egress }).llm.prewarm?.();
+    return asked;
+  }
+
+  it('is checked for a stored credential, and is the operator’s business in the environment', () => {
+    expect(connecting({ credentials: { openai: stored.openai } })).toEqual(['guarded https://proxy.example/v1/models']);
+    expect(connecting({ credentials: { openai: { apiKey: 'o' } } })).toEqual(['free https://api.openai.com/v1/models']);
+    expect(connecting({ env: { OPENAI_API_KEY: 'o', OPENAI_BASE_URL: 'http://127.0.0.1:1' } })).toEqual(['free http://127.0.0.1:1/v1/models']);
+  });
+
+  it('is refused at once where it is an internal address, unless private networks are allowed', () => {
+    const changes = { credentials: stored, agentModels: { llm: { vendor: 'builtin' } } };
+    expect(codeOf(() => resolve({ ...changes, egress: createGuardedEgress() }))).toMatch(/^egress-refused/);
+    expect(resolve(changes).choice.stt.vendor).toBe('deepgram');
   });
 });

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { GuardedEgress } from '../base/guarded-fetch.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel } from './language-model.js';
 import { modelsSchema, problemsOfModels, type LegSettings, type ModelsSettings } from './models-schema.js';
@@ -47,6 +48,8 @@ export interface ModelSources {
   readonly env: Environment;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** Where base URLs of stored credentials may lead; absent: anywhere. Those of the environment are the operator's own. */
+  readonly egress?: GuardedEgress | undefined;
 }
 
 /** Creates the vendors of one call from the credentials stored at this moment. */
@@ -121,15 +124,19 @@ function createProduct<L extends Leg>(leg: L, pick: Pick, sources: ModelSources,
       details: { vendor: vendor.name, leg },
     });
   }
-  const baseUrl = credential?.baseUrl ?? envValue(sources.env, vendor.baseUrl.env) ?? vendor.baseUrl.default;
-  return legModule.create(pick.settings, { clock: sources.clock, fetch: sources.fetch, apiKey, baseUrl });
+  const { clock, fetch, egress } = sources;
+  const storedUrl = credential?.baseUrl;
+  const baseUrl = storedUrl ?? envValue(sources.env, vendor.baseUrl.env) ?? vendor.baseUrl.default;
+  if (storedUrl === undefined || egress === undefined) return legModule.create(pick.settings, { clock, fetch, apiKey, baseUrl });
+  egress.check(storedUrl);
+  return legModule.create(pick.settings, { clock, fetch: egress.fetch, lookup: egress.lookup, apiKey, baseUrl });
 }
 
 /**
  * Parses what decides an agent's vendors once, so that each call only creates them. For each leg: the agent's choice, else the
  * organization's, else the first vendor in the registry's order that has a key, else `builtin`.
  * @throws AgentStreamError `workflow-invalid` where a choice is not valid. The function it returns throws `vendor-unauthorized`
- * where a chosen vendor has no key.
+ * where a chosen vendor has no key, and `egress-refused` where a stored base URL is an internal address.
  */
 export function compileModels(sources: ModelSources): CreateModels {
   const agent = parseModels(sources.agentModels, 'agent');

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import type { z } from 'zod';
 import type { Clock } from '../base/clock.js';
 import type { LanguageModel } from './language-model.js';
@@ -15,6 +16,8 @@ export interface VendorContext {
   /** http(s) or ws(s) origin: the vendor's own, or a proxy, local server or fake. */
   readonly baseUrl: string;
   readonly fetch: typeof fetch;
+  /** Resolves the host of a WebSocket, where its address is not free to choose. */
+  readonly lookup?: LookupFunction | undefined;
 }
 
 /** One leg of one vendor. */

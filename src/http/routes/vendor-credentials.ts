@@ -1,19 +1,15 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { VendorCredential } from '../../store/store.js';
+import { isInternalAddress } from '../../base/egress.js';
 import { AgentStreamError } from '../../base/errors.js';
-import { privateRanges } from '../../config.js';
 import { principalOf } from '../auth.js';
-import { isInRanges } from '../client-address.js';
 import { ProblemsError } from '../problems.js';
 import { maskSecret } from '../secret-fields.js';
 import { found, idParams, listJson, nameSchema, noContent, pageSchema, timeSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
 const tags = ['Vendor credentials'];
-
-/** Private ranges, and what routers answer for: 0.0.0.0/8 and :: are this machine (RFC 6890). */
-const internalRanges = [...privateRanges, '0.0.0.0/8', '::/128'];
 
 const credentialSchema = z
   .object({
@@ -45,10 +41,10 @@ function credentialJson(credential: VendorCredential): z.output<typeof credentia
   return { id, vendor, name, api_key: maskSecret(apiKey), base_url: baseUrl, created_at: createdAt.toISOString() };
 }
 
-/** Names and addresses that plainly lie inside: what a public name resolves to is known only when it is connected to. */
+/** Names and addresses that plainly lie inside. What a public name resolves to is looked at when it is connected to. */
 function isInternalHost(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  return isInRanges(host, internalRanges) || /(^|\.)(localhost|local|internal)$/i.test(host) || !/[.:]/.test(host);
+  return isInternalAddress(host) || /(^|\.)(localhost|local|internal)$/i.test(host) || !/[.:]/.test(host);
 }
 
 /** Keys of speech and language vendors, sealed in the store; they win over those of the environment. */

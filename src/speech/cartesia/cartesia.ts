@@ -22,7 +22,7 @@ function createCartesiaTextToSpeech(settings: CartesiaSettings, context: VendorC
     capabilities: { wordTimes: settings.word_times },
     open(options) {
       const writeRequest = createRequestWriter(settings, options.language);
-      return openCartesiaStream({ url, headers, clock: context.clock, writeRequest }, options);
+      return openCartesiaStream({ url, headers, clock: context.clock, lookup: context.lookup, writeRequest }, options);
     },
   };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
 import type { Clock } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import { openSocketClient, type SocketClient, type SocketEnd } from '../../base/socket-client.js';
@@ -18,6 +19,7 @@ const MAX_MALFORMED = 3;
 export interface CartesiaTarget {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly lookup?: LookupFunction | undefined;
   readonly clock: Clock;
   readonly writeRequest: WriteRequest;
 }
@@ -40,6 +42,7 @@ export function openCartesiaStream(target: CartesiaTarget, options: Pick<TextToS
     const socket: SocketClient = openSocketClient({
       url: target.url,
       headers: target.headers,
+      lookup: target.lookup,
       clock,
       signal: options.signal,
       connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { repeat, type Clock, type Timer } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import { openSocketClient, type SocketEnd } from '../../base/socket-client.js';
@@ -23,6 +24,7 @@ const MAX_MALFORMED = 3;
 export interface ConnectionOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly lookup?: LookupFunction | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly ring: AudioRing;
@@ -70,6 +72,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   const socket = openSocketClient({
     url: options.url,
     headers: options.headers,
+    lookup: options.lookup,
     clock,
     signal: options.signal,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -13,7 +13,7 @@ function createDeepgramSpeechToText(settings: DeepgramSettings, context: VendorC
     capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false },
     open(options) {
       const url = listenUrl(endpoint, settings, options);
-      return openDeepgramStream({ url, headers, clock: context.clock }, options);
+      return openDeepgramStream({ url, headers, clock: context.clock, lookup: context.lookup }, options);
     },
   };
 }

@@ -1,10 +1,10 @@
 import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
-import type { Clock, Timer } from '../../base/clock.js';
+import type { Timer } from '../../base/clock.js';
 import type { AgentStreamError } from '../../base/errors.js';
 import { retryDelayMs, type RetryPolicy } from '../../base/retry.js';
 import type { SpeechToTextEvent, SpeechToTextOptions, SpeechToTextStream } from '../speech-to-text.js';
 import { createAudioRing } from './audio-ring.js';
-import { openConnection, type Connection } from './connection.js';
+import { openConnection, type Connection, type ConnectionOptions } from './connection.js';
 import type { ListenMessage } from './messages.js';
 import { createPendingFinalizes } from './pending-finalizes.js';
 
@@ -27,7 +27,7 @@ type State =
 
 /** Opens one call's stream: connects, connects again after a loss, and sends again what no final transcript covers yet. */
 export function openDeepgramStream(
-  target: { readonly url: string; readonly headers: Readonly<Record<string, string>>; readonly clock: Clock },
+  target: Pick<ConnectionOptions, 'url' | 'headers' | 'clock' | 'lookup'>,
   options: Pick<SpeechToTextOptions, 'signal' | 'onEvent'>,
 ): SpeechToTextStream {
   const { clock } = target;
