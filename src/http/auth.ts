@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { setBounded } from '../base/bounded-map.js';
 import type { Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { Principal } from '../store/store.js';
@@ -9,10 +10,10 @@ import type { AppServices } from './services.js';
 /** How long a key that was accepted counts without asking the database; a deleted key works at most this long on other nodes. */
 const acceptedForMs = 5000;
 const maxCachedKeys = 10_000;
-/** Failed attempts per address before it must wait. */
+/** Failed attempts per key, such as an address, before it must wait. */
 const maxFailures = 20;
 const failureWindowMs = 60_000;
-const maxTrackedAddresses = 10_000;
+const maxTrackedKeys = 10_000;
 /** Longer ones are no keys of ours: they are not even hashed. */
 const maxKeyLength = 512;
 
@@ -43,9 +44,7 @@ export function createFailureLimiter(clock: Clock): FailureLimiter {
     noteFailure(key) {
       const window = current(key) ?? { count: 0, endsMs: clock.nowMs() + failureWindowMs };
       window.count += 1;
-      windows.delete(key);
-      windows.set(key, window);
-      if (windows.size > maxTrackedAddresses) windows.delete(windows.keys().next().value ?? key);
+      setBounded(windows, key, window, maxTrackedKeys);
     },
   };
 }
@@ -85,9 +84,7 @@ export function createAuthenticator({ store, clock, config }: Pick<AppServices, 
         failures.noteFailure(address);
         throw new AgentStreamError('not-authenticated');
       }
-      accepted.delete(hash);
-      accepted.set(hash, { principal, untilMs: clock.nowMs() + acceptedForMs });
-      if (accepted.size > maxCachedKeys) accepted.delete(accepted.keys().next().value ?? hash);
+      setBounded(accepted, hash, { principal, untilMs: clock.nowMs() + acceptedForMs }, maxCachedKeys);
       return principal;
     },
     forget(apiKeyId) {

@@ -1,4 +1,5 @@
 import { FRAME_BYTES, FRAME_MS, mulawDurationMs } from '../audio/frame.js';
+import { setBounded } from '../base/bounded-map.js';
 
 /** A carrier's play-out lags behind our clock by this much at most; an echo later than that is taken for a stray. */
 export const MAX_CARRIER_DELAY_MS = 500;
@@ -144,10 +145,7 @@ export class PlayoutLedger {
     if (item === undefined) return;
     this.#listen(item, nowMs);
     this.#items.delete(itemId);
-    this.#settled.delete(itemId);
-    this.#settled.set(itemId, describe(item));
-    const oldest = this.#settled.keys().next();
-    if (this.#settled.size > MAX_SETTLED && oldest.done !== true) this.#settled.delete(oldest.value);
+    setBounded(this.#settled, itemId, describe(item), MAX_SETTLED);
   }
 
   /** Bytes of the item sent so far, which is also where its reading goes on. */

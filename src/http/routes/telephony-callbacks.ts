@@ -1,13 +1,13 @@
 import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { setBounded } from '../../base/bounded-map.js';
 import { AgentStreamError } from '../../base/errors.js';
 import { parseJson } from '../../base/json.js';
 import type { TelephonyConfig } from '../../store/store.js';
 import type { ProviderCallback, ProviderModule } from '../../telephony/provider.js';
 import { createFailureLimiter } from '../auth.js';
 import { clientAddress } from '../client-address.js';
-import { createRecentKeys } from '../recent-keys.js';
 import { found } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
@@ -47,7 +47,7 @@ function logKeyOf({ kind, status }: ProviderCallback): string {
 export function telephonyCallbackRoutes(services: AppServices): FastifyPluginAsyncZod {
   const { store, providers, liveCalls, clock, config } = services;
   const failures = createFailureLimiter(clock);
-  const recent = createRecentKeys(maxRecentCallbacks);
+  const recent = new Map<string, true>();
 
   const providerNamed = (name: string): ProviderModule => found(providers.find((provider) => provider.name === name) ?? null);
 
@@ -74,7 +74,7 @@ export function telephonyCallbackRoutes(services: AppServices): FastifyPluginAsy
     const run = await store.runs.findBySession(telephonyConfig.organizationId, callback.sessionId);
     // A status may overtake the stream that makes its run: it is not remembered, and a repetition gets its chance.
     if (run === null || run.telephonyConfigId !== telephonyConfig.id) return;
-    recent.add(recentKey);
+    setBounded(recent, recentKey, true, maxRecentCallbacks);
     const details = JSON.stringify(callback.details).length > maxDetailsLength ? { truncated: true } : callback.details;
     if (!(key in run.logs)) {
       await store.runs.mergeLogs(run.id, { [key]: { received_at: new Date(clock.wallMs()).toISOString(), status: callback.status ?? null, ...details } });

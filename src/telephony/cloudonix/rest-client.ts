@@ -1,3 +1,4 @@
+import { setBounded } from '../../base/bounded-map.js';
 import { deadlineSignal, sleep, type Clock } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import { parseRetryAfterMs } from '../../base/http-status.js';
@@ -75,10 +76,8 @@ function findLimiter({ clock, baseUrl, domain, rateLimit }: RestClientOptions): 
   const key = `${baseUrl} ${domain}`;
   const known = limiters.get(key);
   if (known !== undefined) return known;
-  const oldest = limiters.keys().next();
-  if (limiters.size >= MAX_LIMITERS && oldest.done !== true) limiters.delete(oldest.value);
   const limiter = createRateLimiter(clock, rateLimit === undefined ? DEFAULT_POLICY : { limit: rateLimit });
-  limiters.set(key, limiter);
+  setBounded(limiters, key, limiter, MAX_LIMITERS);
   return limiter;
 }
 
