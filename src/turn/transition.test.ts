@@ -155,7 +155,7 @@ describe('silence', () => {
 describe('any sequence of events', () => {
   const text = fc.constantFrom('', 'yes', 'mm-hm', 'I want a table', 'the', 'stop.');
   const event: fc.Arbitrary<TurnEvent> = fc.oneof(
-    fc.constantFrom('speech-onset', 'speech-start', 'speech-dropped', 'transcript-settled', 'vendor-turn-end').map((type) => ({ type, atMs: 0 }) as TurnEvent),
+    fc.constantFrom('speech-onset', 'speech-start', 'speech-dropped', 'transcript-settled', 'vendor-turn-end').map((type) => ({ type, atMs: 0 })),
     fc.constant<TurnEvent>({ type: 'speech-pause', atMs: 0, speechEndMs: 0 }),
     text.map((value): TurnEvent => ({ type: 'transcript-interim', atMs: 0, text: value })),
     text.map((value): TurnEvent => ({ type: 'transcript-final', atMs: 0, text: value })),
@@ -175,7 +175,7 @@ describe('any sequence of events', () => {
             if (!running.delete(each.timer)) return;
           }
           const before = state;
-          const result = transition(state, { ...each, atMs: index * 10 } as TurnEvent, options);
+          const result = transition(state, { ...each, atMs: index * 10 }, options);
           state = result.state;
           for (const effect of result.effects) {
             if (effect.type === 'set-timer') running.add(effect.timer);
