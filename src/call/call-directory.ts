@@ -8,6 +8,9 @@ import { createRemoteControl } from './remote-control.js';
 /** After the drain deadline, calls get this long for a goodbye. */
 const DRAIN_GOODBYE_MS = 20_000;
 
+/** Calls that were hung up by force get this long to come to their end. */
+const FORCED_END_MS = 5_000;
+
 /** A place among the calls of this node, taken before anything is allocated for the call. */
 export interface Reservation {
   /** The call's run is minted: this node holds it until the place is released. */
@@ -140,7 +143,7 @@ export function createCallDirectory(options: {
       await Promise.race([isEmpty, sleep(clock, DRAIN_GOODBYE_MS, signal).catch(() => undefined)]);
       stage = 'cutting';
       for (const session of sessions.values()) session.abandon('drained');
-      await Promise.race([isEmpty, sleep(clock, DRAIN_GOODBYE_MS)]);
+      await Promise.race([isEmpty, sleep(clock, FORCED_END_MS)]);
     },
     close() {
       unsubscribeEnded();

@@ -160,6 +160,7 @@ async function composeNode(
   disposal.add(() => server.close());
   if (config.port === 0 && config.env['AGENT_STREAM_PUBLIC_URL'] === undefined) publicUrl = server.url;
 
+  let hasDrained = false;
   return {
     url: server.url,
     publicUrl,
@@ -169,10 +170,11 @@ async function composeNode(
     async drain(signal) {
       server.beginDrain();
       await directory.drain(config.drainTimeoutMs, signal);
+      hasDrained = true;
     },
     async stop() {
       server.beginDrain();
-      await directory.drain(0, AbortSignal.abort());
+      if (!hasDrained) await directory.drain(0, AbortSignal.abort());
       await Promise.race([endpoint.settled(), sleep(clock, SETTLE_TIMEOUT_MS)]);
       shutdown.abort(new AgentStreamError('server-going-away'));
       await disposal.run();

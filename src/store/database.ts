@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm';
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres';
 import pg from 'pg';
-import type { Clock } from '../base/clock.js';
+import { sleep, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
+import { cut } from './end-client.js';
 import type { NotificationPayloads } from './store.js';
 
 /** What every aggregate works with. */
@@ -14,6 +15,8 @@ export interface Database {
   readonly orm: NodePgDatabase;
   readonly clock: Clock;
   readonly queryCount: () => number;
+  /** Ends all connections; those that a frozen server does not let go of are cut. */
+  close(): Promise<void>;
 }
 
 /** Either the database or a transaction on it. */
@@ -24,6 +27,8 @@ const DEFAULT_MAX_CONNECTIONS = 10;
 /** How long a caller waits for a free connection or a new one. */
 const CONNECTION_TIMEOUT_MS = 5_000;
 const IDLE_CONNECTION_TIMEOUT_MS = 60_000;
+/** What is still asked when the pool closes gets this long for its answer. */
+const CLOSE_TIMEOUT_MS = 3_000;
 /** No statement of ours takes longer; one that does must not hold what others wait for. */
 const STATEMENT_TIMEOUT_MS = 20_000;
 /** A server that has not even said so by then is frozen, or the network forgot the connection: it is given up. */
@@ -47,8 +52,11 @@ export function openDatabase(options: { poolConfig: pg.PoolConfig; maxConnection
     max: options.maxConnections ?? options.poolConfig.max ?? DEFAULT_MAX_CONNECTIONS,
   });
   let queries = 0;
+  const clients = new Set<pg.ClientBase>();
+  pool.on('remove', (client) => clients.delete(client));
   pool.on('error', (error) => options.log.warn('An idle database connection was lost', { reason: error.message }));
   pool.on('connect', (client) => {
+    clients.add(client);
     client.query = new Proxy(client.query, {
       apply(target, self: unknown, args: unknown[]): unknown {
         queries += 1;
@@ -56,7 +64,23 @@ export function openDatabase(options: { poolConfig: pg.PoolConfig; maxConnection
       },
     });
   });
-  return { pool, orm: drizzle(pool), clock: options.clock, queryCount: () => queries };
+  return {
+    pool,
+    orm: drizzle(pool),
+    clock: options.clock,
+    queryCount: () => queries,
+    async close() {
+      const allGone = new Promise<void>((resolve) => {
+        const check = () => {
+          if (clients.size === 0) resolve();
+        };
+        pool.on('remove', check);
+        check();
+      });
+      await Promise.race([Promise.all([pool.end(), allGone]), sleep(options.clock, CLOSE_TIMEOUT_MS)]);
+      for (const client of clients) if (client instanceof pg.Client) cut(client);
+    },
+  };
 }
 
 /** Rows of one hand-written statement. Past `timeoutMs` it fails, and the pool drops its connection. */

@@ -5,6 +5,7 @@ import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { DATABASE_USER, prepareCluster, type Cluster } from './embedded/cluster.js';
 import { findPostmaster, haltPostmaster, launchPostmaster, readStartLog, type Launch } from './embedded/postmaster.js';
+import { endClient } from './end-client.js';
 
 /** A real PostgreSQL that this process supervises. */
 export interface EmbeddedPostgres {
@@ -81,7 +82,7 @@ export async function startEmbeddedPostgres(options: {
     while (!isEnding()) {
       try {
         const next = await takeCharge(recovery);
-        if (isEnding()) return await next.end();
+        if (isEnding()) return await endClient(next, clock);
         state = { kind: 'holding', keeper: next };
         watch(next);
         return log.info('The embedded database is back');
@@ -94,7 +95,7 @@ export async function startEmbeddedPostgres(options: {
   }
 
   async function halt(former: Exclude<Supervision, { kind: 'stopped' }>): Promise<void> {
-    if (former.kind === 'holding') await former.keeper.end();
+    if (former.kind === 'holding') await endClient(former.keeper, clock);
     else await former.recovered;
     const postmaster = await findPostmaster(cluster);
     if (postmaster !== null) await haltPostmaster(cluster, postmaster, clock);
@@ -137,7 +138,7 @@ async function takeCharge(context: Context): Promise<pg.Client> {
       await sleep(context.clock, LOCK_POLL_MS, context.signal);
     }
   } catch (error) {
-    await keeper.end();
+    await endClient(keeper, context.clock);
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { sleep, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
+import { cut, endClient } from './end-client.js';
 
 const FIRST_RETRY_DELAY_MS = 100;
 const MAX_RETRY_DELAY_MS = 5_000;
@@ -90,7 +91,7 @@ async function reconnect(options: Options, ending: AbortSignal): Promise<Connect
 /** Waits for the connection's end, or ends it. Meanwhile it is asked whether it is still there. */
 async function untilLost({ client, lost }: Connection, clock: Clock, ending: AbortSignal): Promise<void> {
   const gone = new AbortController();
-  const end = () => void client.end().catch(() => cut(client));
+  const end = () => void endClient(client, clock);
   if (ending.aborted) end();
   else ending.addEventListener('abort', end, { once: true });
   const probing = probe(client, clock, gone.signal);
@@ -112,7 +113,3 @@ function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<bool
   );
 }
 
-/** Drops a connection that does not answer; its `end` event follows. */
-function cut(client: pg.Client): void {
-  client.connection.stream.destroy();
-}

@@ -57,11 +57,11 @@ export async function openStore(options: {
       },
       async close() {
         await listener.close();
-        await database.pool.end();
+        await database.close();
       },
     };
   } catch (error) {
-    await database.pool.end();
+    await database.close();
     throw translateDatabaseError(error);
   }
 }
