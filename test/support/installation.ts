@@ -75,10 +75,11 @@ async function sendWell(...args: Parameters<typeof send>): Promise<Answer['json'
   return answer.json;
 }
 
-/** Stores the simulator's Cloudonix domain. Once per installation. */
+/** Stores the simulator's Cloudonix domain, where another node on the same database has not. */
 export async function createSimulatorConfig(url: string): Promise<void> {
   const credentials = { domain_id: SIMULATOR_DOMAIN, bearer_token: SIMULATOR_BEARER_TOKEN };
-  await sendWell(url, 'POST', '/api/v1/telephony-configs', { body: { name: 'Simulator', provider: 'cloudonix', credentials } });
+  const { status, text } = await send(url, 'POST', '/api/v1/telephony-configs', { body: { name: 'Simulator', provider: 'cloudonix', credentials } });
+  if (status !== 201 && status !== 409) throw new Error(`The telephony configuration was refused: ${status} ${text}`);
 }
 
 /** Creates an agent with the demo's document, and returns its UUID. */

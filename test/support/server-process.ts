@@ -153,6 +153,18 @@ export async function postmasterOf(dataDir: string): Promise<number | null> {
   return pid !== null && isAlive(pid) ? pid : null;
 }
 
+/** Sends a signal to every process of a data directory's database: SIGSTOP freezes it, SIGCONT wakes it up, SIGKILL is a crash. */
+export async function signalDatabase(dataDir: string, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): Promise<void> {
+  const postmaster = await postmasterOf(dataDir);
+  if (postmaster === null) throw new Error('No database runs there');
+  const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const processes = stdout.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  // The postmaster first: it must not replace what is stopped after it.
+  for (const pid of [postmaster, ...processes.filter(([, parent]) => parent === postmaster).map(([pid = 0]) => pid)]) {
+    if (isAlive(pid)) process.kill(pid, signal);
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -169,7 +181,7 @@ export async function disposeProcesses(): Promise<void> {
   for (const dataDir of dataDirs) {
     const pid = await postmasterOf(dataDir);
     if (pid !== null) {
-      process.kill(pid, 'SIGCONT');
+      await signalDatabase(dataDir, 'SIGCONT');
       process.kill(pid, 'SIGQUIT');
       await waitUntil('the end of a database', async () => (await postmasterOf(dataDir)) === null);
     }
