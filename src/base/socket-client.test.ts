@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import { createCountingClock, settle, until } from '../../test/support/fakes/counting-clock.js';
+import { createCountingClock } from '../../test/support/fakes/counting-clock.js';
 import { breakSocket, findClosedPort, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from '../../test/support/fakes/vendor-server.js';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
+import { settle, until } from '../../test/support/wait-for.js';
 import type { Clock } from './clock.js';
 import { openSocketClient, type SocketEnd } from './socket-client.js';
 import { judgeVitals } from './socket-vitals.js';

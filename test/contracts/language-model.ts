@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentStreamError } from '../../src/base/errors.js';
 import type { LanguageModel, LanguageModelPart, LanguageModelRequest } from '../../src/speech/language-model.js';
-import { settle, until } from '../support/fakes/counting-clock.js';
+import { settle, until } from '../support/wait-for.js';
 
 /** A language model under test and what surrounds it. */
 export interface LanguageModelSubject {

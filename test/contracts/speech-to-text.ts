@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentStreamError } from '../../src/base/errors.js';
 import type { SpeechToText, SpeechToTextEvent, SpeechToTextStream } from '../../src/speech/speech-to-text.js';
-import { settle, until } from '../support/fakes/counting-clock.js';
+import { settle, until } from '../support/wait-for.js';
 import { silence } from '../support/fakes/speech-audio.js';
 
 /** A recogniser under test and what surrounds it. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { AgentStreamError } from '../../src/base/errors.js';
 import type { TextToSpeech, TextToSpeechEvent, TextToSpeechStream, Utterance } from '../../src/speech/text-to-speech.js';
-import { settle, until } from '../support/fakes/counting-clock.js';
+import { settle, until } from '../support/wait-for.js';
 
 /** A voice under test and what surrounds it. */
 export interface TextToSpeechSubject {

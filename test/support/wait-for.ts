@@ -19,3 +19,17 @@ export async function waitFor<T>(what: string, read: () => T | null | undefined 
 export async function waitUntil(what: string, isTrue: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
   await waitFor(what, async () => ((await isTrue()) ? true : null), patienceMs);
 }
+
+/** As {@link waitUntil}, looking every 2 ms: for what happens within this process. */
+export async function until(isTrue: () => boolean, what = isTrue.toString()): Promise<void> {
+  const untilMs = systemClock.nowMs() + PATIENCE_MS;
+  while (!isTrue()) {
+    if (systemClock.nowMs() > untilMs) throw new Error(`Waited in vain for ${what}`);
+    await settle(2);
+  }
+}
+
+/** Lets everything that is under way on loopback arrive. */
+export function settle(ms = 60): Promise<void> {
+  return sleep(systemClock, ms);
+}

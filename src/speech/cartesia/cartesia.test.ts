@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startFakeCartesia, type CartesiaFault, type FakeCartesia, type FakeCartesiaOptions } from '../../../test/support/fakes/cartesia.js';
-import { createCountingClock, settle, until } from '../../../test/support/fakes/counting-clock.js';
+import { createCountingClock } from '../../../test/support/fakes/counting-clock.js';
 import { createVirtualClock } from '../../../test/support/virtual-clock.js';
+import { settle, until } from '../../../test/support/wait-for.js';
 import type { Clock } from '../../base/clock.js';
 import type { AgentStreamError } from '../../base/errors.js';
 import type { TextToSpeechStream } from '../text-to-speech.js';

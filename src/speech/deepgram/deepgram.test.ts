@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createCountingClock, settle, until } from '../../../test/support/fakes/counting-clock.js';
+import { createCountingClock } from '../../../test/support/fakes/counting-clock.js';
 import { startFakeDeepgram, type DeepgramFault, type FakeDeepgram, type FakeDeepgramOptions } from '../../../test/support/fakes/deepgram.js';
 import { babble, renderCodedWords, silence, type CodedWord } from '../../../test/support/fakes/speech-audio.js';
 import { findClosedPort } from '../../../test/support/fakes/vendor-server.js';
 import { createVirtualClock } from '../../../test/support/virtual-clock.js';
+import { settle, until } from '../../../test/support/wait-for.js';
 import type { Clock } from '../../base/clock.js';
 import type { SpeechToTextEvent } from '../speech-to-text.js';
 import { createAudioRing } from './audio-ring.js';

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createCountingClock, settle, until } from '../../../test/support/fakes/counting-clock.js';
+import { createCountingClock } from '../../../test/support/fakes/counting-clock.js';
 import { startFakeOpenai, type FakeOpenai, type FakeOpenaiOptions, type OpenaiFault } from '../../../test/support/fakes/openai.js';
 import { createVirtualClock } from '../../../test/support/virtual-clock.js';
+import { settle, until } from '../../../test/support/wait-for.js';
 import type { Clock } from '../../base/clock.js';
 import type { LanguageModelPart, LanguageModelRequest } from '../language-model.js';
 import { openaiCompatible } from './openai-compatible.js';

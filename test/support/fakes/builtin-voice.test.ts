@@ -4,7 +4,7 @@ import { cartesia } from '../../../src/speech/cartesia/cartesia.js';
 import { deepgram } from '../../../src/speech/deepgram/deepgram.js';
 import { hearBuiltinVoice, speakBuiltinVoice } from './builtin-voice.js';
 import { startFakeCartesia } from './cartesia.js';
-import { until } from './counting-clock.js';
+import { until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
 import { silence } from './speech-audio.js';
 

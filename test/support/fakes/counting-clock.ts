@@ -28,17 +28,3 @@ export function createCountingClock(): CountingClock {
     pendingTimers: () => pending.size,
   };
 }
-
-/** Waits in real time until `isTrue`, 10 s at most. */
-export async function until(isTrue: () => boolean, what = isTrue.toString()): Promise<void> {
-  const deadlineMs = systemClock.nowMs() + 10_000;
-  while (!isTrue()) {
-    if (systemClock.nowMs() > deadlineMs) throw new Error(`Waited in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
-/** Lets everything that is under way on loopback arrive. */
-export function settle(ms = 60): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startFakeCartesia } from './cartesia.js';
-import { settle, until } from './counting-clock.js';
+import { settle, until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
 import { startFakeOpenai } from './openai.js';
 import { renderCodedWords, silence } from './speech-audio.js';
