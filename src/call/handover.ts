@@ -35,10 +35,10 @@ export function createHandover(options: {
         exit.completeMove();
       } catch (error) {
         isUnderWay = false;
-        const { code, message } = toAgentStreamError(error);
-        if (!exit.signal.aborted) record('transfer-failed', { code, message });
+        const failure = toAgentStreamError(error);
+        if (!exit.signal.aborted) record('transfer-failed', { code: failure.code, message: failure.message });
         exit.cancelMove();
-        throw error;
+        throw failure;
       }
     },
   };

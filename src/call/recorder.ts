@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { FRAME_BYTES, SAMPLE_RATE_HZ } from '../audio/frame.js';
 import { mulawToLinear } from '../audio/g711.js';
 import { wavHeader } from '../audio/wav.js';
-import type { Clock } from '../base/clock.js';
+import { sleep, type Clock } from '../base/clock.js';
 import { createFramePlacer } from './frame-placer.js';
 import { createLevelTrack, type LevelTrack } from './tracks.js';
 
@@ -59,17 +59,18 @@ export async function openRecorder(path: string | null, onFailure: (error: Error
 }
 
 /** Closes a recorder within bounds. Resolves to false where the recording is missing or incomplete. Never rejects. */
-export function closeRecorder(recorder: Recorder, nowMs: number, clock: Clock): Promise<boolean> {
-  return new Promise<boolean>((resolve) => {
-    const timer = clock.setTimer(CLOSE_LIMIT_MS, () => resolve(false));
-    recorder
-      .close(nowMs)
-      .catch(() => false)
-      .then((isComplete) => {
-        timer.cancel();
-        resolve(isComplete);
-      }, resolve);
-  });
+export async function closeRecorder(recorder: Recorder, nowMs: number, clock: Clock): Promise<boolean> {
+  const waiting = new AbortController();
+  const tooLate = sleep(clock, CLOSE_LIMIT_MS, waiting.signal).then(
+    () => false,
+    () => false,
+  );
+  const closing = Promise.resolve()
+    .then(() => recorder.close(nowMs))
+    .catch(() => false);
+  const isComplete = await Promise.race([closing, tooLate]);
+  waiting.abort();
+  return isComplete;
 }
 
 function createRecorder(file: WriteStream | null, path: string | null, onFailure: (error: Error) => void): Recorder {

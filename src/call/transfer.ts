@@ -105,8 +105,8 @@ async function transferWarm(order: TransferOrder, ports: TransferPorts): Promise
       ports.onMoving();
       await transfer.moveCaller(untilAnswered());
     } catch (error) {
-      // Nobody is left waiting in an empty conference. The caller hears of the failure either way.
-      await transfer.cancel().catch(() => undefined);
+      // Nobody is left waiting in an empty conference. The caller need not wait for that, nor for whether it worked.
+      transfer.cancel().catch(() => undefined);
       throw error;
     }
   } finally {
