@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { systemClock, type Clock, type Timer } from '../../../src/base/clock.js';
 import { babble } from './speech-audio.js';
-import { breakSocket, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from './vendor-server.js';
+import { breakSocket, createFaultPlan, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from './vendor-server.js';
 
 const BYTES_PER_MS = 8;
 /** A context ends this long after its last audio; text for it is refused afterwards. */
@@ -210,16 +210,13 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: CartesiaConne
 /** Starts the fake. */
 export async function startFakeCartesia(options: FakeCartesiaOptions = {}): Promise<FakeCartesia> {
   const connections: CartesiaConnection[] = [];
-  const faults = new WeakMap<IncomingMessage, CartesiaFault | undefined>();
-  let attempts = 0;
+  const faults = createFaultPlan(options.fault);
   const versionOf = (request: IncomingMessage) => request.headers['cartesia-version']?.toString();
   const server = await startVendorServer({
     port: options.port,
     onUpgrade(request) {
-      const fault = options.fault?.(attempts);
-      attempts += 1;
-      faults.set(request, fault);
-      if (fault && 'upgrade' in fault) return fault.upgrade;
+      const fault = faults.deal(request);
+      if (fault !== null) return fault;
       if (new URL(request.url ?? '/', 'http://fake').pathname !== '/tts/websocket') return { kind: 'http', status: 404 };
       if (options.apiKey !== undefined && request.headers.authorization !== `Bearer ${options.apiKey}`) return { kind: 'http', status: 401 };
       return versionOf(request) === undefined ? { kind: 'http', status: 400 } : null;
@@ -227,7 +224,7 @@ export async function startFakeCartesia(options: FakeCartesiaOptions = {}): Prom
     onSocket(socket, request) {
       const entry: CartesiaConnection = { authorization: request.headers.authorization, version: versionOf(request), messages: [], closeCode: null };
       connections.push(entry);
-      serve(socket, request, entry, faults.get(request), options);
+      serve(socket, request, entry, faults.of(request), options);
     },
   });
   return { ...server, connections };

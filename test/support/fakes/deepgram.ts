@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws';
 import { systemClock, type Clock, type Timer } from '../../../src/base/clock.js';
 import { createRecogniser, type Recognition } from './deepgram-recogniser.js';
 import { decodeCodedWords } from './speech-audio.js';
-import { breakSocket, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from './vendor-server.js';
+import { breakSocket, createFaultPlan, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from './vendor-server.js';
 
 /** What may go wrong with a connection to the recogniser. */
 export type DeepgramFault =
@@ -89,8 +89,7 @@ export async function startFakeDeepgram(options: FakeDeepgramOptions = {}): Prom
   const { clock = systemClock, resultDelayMs = 0, idleCloseMs = 10_000 } = options;
   const connections: DeepgramConnection[] = [];
   let segments = 0;
-  const faults = new WeakMap<IncomingMessage, DeepgramFault | undefined>();
-  let attempts = 0;
+  const faults = createFaultPlan(options.fault);
 
   function serve(socket: WebSocket, request: IncomingMessage): void {
     const { searchParams } = new URL(request.url ?? '/', 'http://fake');
@@ -102,7 +101,7 @@ export async function startFakeDeepgram(options: FakeDeepgramOptions = {}): Prom
       closeCode: null,
     };
     connections.push(connection);
-    const fault = faults.get(request);
+    const fault = faults.of(request);
     const requestId = randomUUID();
     const model = searchParams.get('model') ?? '';
     let audioBytes = 0;
@@ -174,10 +173,8 @@ export async function startFakeDeepgram(options: FakeDeepgramOptions = {}): Prom
   const server = await startVendorServer({
     port: options.port,
     onUpgrade(request) {
-      const fault = options.fault?.(attempts);
-      attempts += 1;
-      faults.set(request, fault);
-      if (fault && 'upgrade' in fault) return fault.upgrade;
+      const fault = faults.deal(request);
+      if (fault !== null) return fault;
       const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
       if (pathname !== '/v1/listen') return { kind: 'http', status: 404 };
       if (options.apiKey !== undefined && request.headers.authorization !== `Token ${options.apiKey}`) return { kind: 'http', status: 401 };

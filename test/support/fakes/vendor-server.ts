@@ -83,6 +83,23 @@ export async function startVendorServer(options: {
   };
 }
 
+/** Deals one fault to each attempt to connect, in the order they come. */
+export function createFaultPlan<Fault extends { readonly upgrade: UpgradeFault } | object>(faultOf: ((attempt: number) => Fault | undefined) | undefined) {
+  const faults = new WeakMap<IncomingMessage, Fault>();
+  let attempts = 0;
+  return {
+    /** Deals the next fault; returns what is wrong with the upgrade, if that is what it is. */
+    deal(request: IncomingMessage): UpgradeFault | null {
+      const fault = faultOf?.(attempts);
+      attempts += 1;
+      if (fault === undefined) return null;
+      faults.set(request, fault);
+      return 'upgrade' in fault ? fault.upgrade : null;
+    },
+    of: (request: IncomingMessage): Fault | undefined => faults.get(request),
+  };
+}
+
 /** Makes `fault` happen to an open WebSocket. */
 export function breakSocket(socket: WebSocket, request: IncomingMessage, fault: SocketFault): void {
   if (fault.kind === 'close') socket.close(fault.code, fault.reason ?? '');
