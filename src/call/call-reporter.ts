@@ -1,8 +1,11 @@
 import type { AgentStreamError } from '../base/errors.js';
 import type { Leg } from '../speech/vendor.js';
-import type { CallLog } from './call-log.js';
+import type { ResolvedModels } from '../speech/models.js';
+import { createCallLog } from './call-log.js';
+import type { CallOutcome } from './call-options.js';
 import type { DialogueListener } from './dialogue.js';
 import { snakeCaseKeys } from './record-json.js';
+import type { Recorder } from './recorder.js';
 import type { Reply } from './reply.js';
 
 /** Appends to the run's event log, stamped with the call clock. */
@@ -18,16 +21,19 @@ export type CallReporter = Pick<
   onCallerSaid(turn: { turnId: number; text: string; startMs: number; speechEndMs: number }): void;
   onTranscriptFinal(): void;
   onVendorFailed(leg: Leg, vendor: string, error: AgentStreamError): void;
+  onAnswered(choice: ResolvedModels['choice']): void;
+  /** What the call used and where its turns' time went. */
+  summary(durationMs: number, tracks: Pick<Recorder, 'callerLevels' | 'agentLevels'>): Pick<CallOutcome, 'usage' | 'turns'>;
 };
 
 /** Creates the reporter of one call. `originMs` is the monotonic time of the call clock's zero. */
 export function createCallReporter(options: {
   readonly record: RecordEvent;
-  readonly callLog: CallLog;
   readonly nowMs: () => number;
   readonly originMs: number;
 }): CallReporter {
-  const { record, callLog, nowMs } = options;
+  const { record, nowMs } = options;
+  const callLog = createCallLog();
   const replyStartedAtMs = new Map<string, number>();
   let lastTranscriptAtMs: number | null = null;
 
@@ -61,6 +67,12 @@ export function createCallReporter(options: {
         end_ms: Math.round(nowMs()),
         interrupted: said.isInterrupted,
       });
+    },
+    onAnswered: (choice) =>
+      record('call-answered', { models: Object.fromEntries(Object.entries(choice).map(([leg, model]) => [leg, snakeCaseKeys(model)])) }),
+    summary(durationMs, { callerLevels, agentLevels }) {
+      callLog.addUsage({ sttAudioMs: durationMs });
+      return { usage: callLog.usage, turns: callLog.latencies(callerLevels, agentLevels) };
     },
     onVendorFailed: (leg, vendor, error) => record('vendor-failed', { leg, vendor, code: error.code, message: error.message }),
   };

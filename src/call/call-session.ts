@@ -1,27 +1,24 @@
-import { repeat, type Timer } from '../base/clock.js';
-import { AgentStreamError, toAgentStreamError, type ErrorCode } from '../base/errors.js';
-import type { EndReason } from '../runs/lifecycle.js';
+import { repeat } from '../base/clock.js';
+import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
-import type { ResolvedModels } from '../speech/models.js';
 import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
-import type { Leg } from '../speech/vendor.js';
 import type { RunCommand } from '../store/store.js';
 import type { MediaStreamSink } from '../telephony/media-stream.js';
 import { createPlayout, type Playout, type PlayoutListener } from '../telephony/playout.js';
-import type { Variables } from '../workflow/engine.js';
+import { changedVariables } from '../workflow/variables.js';
 import { createCallExit, type CallExit } from './call-exit.js';
 import { startCallLimits, type CallLimits, type LimitReason } from './call-limits.js';
-import { createCallLog } from './call-log.js';
 import type { CallEnding, CallOptions, CallOutcome } from './call-options.js';
-import { createCallReporter, type CallReporter } from './call-reporter.js';
+import { createCallReporter, type CallReporter, type RecordEvent } from './call-reporter.js';
 import { createDialogue, type CallAction, type Dialogue } from './dialogue.js';
 import { createEars, type Ears } from './ears.js';
+import { endingOf } from './endings.js';
 import { createFaultBoundary, type FaultBoundary } from './fault-boundary.js';
 import { createFloor, type Floor, type FloorEffect } from './floor.js';
 import { createHandover, type Handover } from './handover.js';
-import { snakeCaseKeys } from './record-json.js';
 import { closeRecorder } from './recorder.js';
 import type { TransferOrder } from './transfer.js';
+import { createVendorHealth, type VendorHealth } from './vendor-health.js';
 
 /** Silence after which the detector reports a pause. */
 const PAUSE_WINDOW_MS = 200;
@@ -29,24 +26,8 @@ const PAUSE_WINDOW_MS = 200;
 /** How often settled audio goes to disk. */
 const RECORDER_FLUSH_MS = 1000;
 
-/** Replies lost to the voice vendor, in a row, after which the call is given up. */
-const MAX_VOICE_FAILURES = 2;
-
 /** How long the destination of an operator's transfer may ring. */
 const OPERATOR_TRANSFER_SECONDS = 30;
-
-/** Endings that are closed with an error of the catalogue; the others are normal. */
-const errorOfEnding: Partial<Record<EndReason, ErrorCode>> = {
-  drained: 'server-going-away',
-  vendor_error: 'vendor-failed',
-  internal_error: 'internal-error',
-  node_lost: 'internal-error',
-};
-
-function ended(endReason: EndReason, reason = 'Call ended'): CallEnding {
-  const code = errorOfEnding[endReason];
-  return { endReason, close: code === undefined ? { code: 1000, reason } : new AgentStreamError(code).close };
-}
 
 /**
  * One call, composed: stream and ears feed the floor (whose turn it is), its effects drive dialogue and playout, and whatever
@@ -56,19 +37,13 @@ export class CallSession {
   readonly #options: CallOptions;
   readonly #boundary: FaultBoundary;
   readonly #floor: Floor;
-  readonly #ears: Ears;
   readonly #dialogue: Dialogue;
   readonly #playout: Playout;
   readonly #exit: CallExit<CallOutcome>;
   readonly #handover: Handover;
   readonly #limits: CallLimits;
-  readonly #callLog = createCallLog();
   readonly #reporter: CallReporter;
-  readonly #flushing: Timer;
-  /** Replies lost to the voice vendor, in a row. */
-  #voiceFailures = 0;
-  /** The recogniser is lost. */
-  #isDeaf = false;
+  readonly #vendors: VendorHealth;
 
   constructor(given: CallOptions) {
     this.#boundary = createFaultBoundary((error) => this.#onFault(error));
@@ -76,18 +51,19 @@ export class CallSession {
     this.#options = options;
     const { clock, startedAtMs, settings, turnOptions } = options;
     const nowMs = () => this.#nowMs;
-    this.#reporter = createCallReporter({ record: this.#record, callLog: this.#callLog, nowMs, originMs: startedAtMs });
+    const record: RecordEvent = (type, data) => this.#record(type, data);
+    this.#reporter = createCallReporter({ record, nowMs, originMs: startedAtMs });
     this.#floor = createFloor({ turn: turnOptions, clock, nowMs, onEffect: (effect) => this.#runEffect(effect) });
     this.#playout = this.#createPlayout();
     this.#exit = createCallExit({
       clock,
-      record: this.#record,
+      record,
       hangUpAtProvider: async (signal) => options.control.hangUp(options.call, signal),
       onHangingUp: () => this.#fallSilent(),
-      release: (ending) => this.#release(ending),
+      release: (ending) => this.#release(ending, [() => flushing.cancel(), () => ears.close()]),
     });
-    this.#handover = createHandover({ ports: options, exit: this.#exit, record: this.#record });
-    this.#ears = createEars({
+    this.#handover = createHandover({ ports: options, exit: this.#exit, record });
+    const ears = createEars({
       clock,
       nowMs,
       detector: createEnergyVoiceActivity({ confirmMs: turnOptions.interruption.minDurationMs, pauseMs: PAUSE_WINDOW_MS }),
@@ -97,23 +73,24 @@ export class CallSession {
       onTurnEvent: (event) => this.#floor.dispatch(event),
     });
     this.#dialogue = this.#createDialogue();
-    this.#flushing = repeat(clock, RECORDER_FLUSH_MS, () => options.recorder.flush(this.#nowMs));
+    this.#vendors = this.#createVendorHealth();
+    const flushing = repeat(clock, RECORDER_FLUSH_MS, () => options.recorder.flush(this.#nowMs));
     this.#limits = startCallLimits({
       clock,
       settings,
       remainingMs: options.remainingMs,
       onWarning: () => this.#warn(),
       onReached: (reason) => this.#sayGoodbye(reason),
-      onOverdue: (reason) => this.#exit.hangUp(ended(reason)),
+      onOverdue: (reason) => this.#exit.hangUp(endingOf(reason)),
     });
-    this.#boundary.guard(() => this.#begin())();
+    this.#boundary.guard(() => this.#begin(ears))();
   }
 
-  #begin(): void {
+  #begin(ears: Ears): void {
     const { legs, models } = this.#options;
-    this.#record('call-answered', { models: snakeCaseChoice(models.choice) });
-    legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event)));
-    this.#attach();
+    this.#reporter.onAnswered(models.choice);
+    legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event, ears)));
+    this.#attach(ears);
     // The stream may have ended already, or the recogniser have failed.
     if (this.#exit.isLive) this.#dialogue.feed({ type: 'call-started' });
   }
@@ -148,26 +125,26 @@ export class CallSession {
   loseRun(): void {
     if (!this.#exit.isLive) return;
     this.#options.log.warn('A call is hung up because another node ended its run', { runId: this.runId });
-    this.#exit.hangUp(ended('node_lost'));
+    this.#exit.hangUp(endingOf('node_lost'));
   }
 
   /** Hangs up without a goodbye. */
   abandon(endReason: 'drained' | 'caller_hangup'): void {
-    this.#exit.hangUp(ended(endReason));
+    this.#exit.hangUp(endingOf(endReason));
   }
 
   get #nowMs(): number {
     return this.#options.clock.nowMs() - this.#options.startedAtMs;
   }
 
-  readonly #record = (type: string, data: Readonly<Record<string, unknown>> = {}): void => {
+  #record(type: string, data: Readonly<Record<string, unknown>> = {}): void {
     this.#boundary.guard(() => this.#options.events.append(type, data, Math.round(this.#nowMs)))();
-  };
+  }
 
   async #carryOut(command: RunCommand): Promise<void> {
     switch (command.type) {
       case 'hangup':
-        return this.#exit.hangUp(ended('operator_hangup'));
+        return this.#exit.hangUp(endingOf('operator_hangup'));
       case 'say':
         if (!this.#dialogue.say(command.text)) throw new AgentStreamError('run-not-live', { message: 'The call is saying its goodbye' });
         return;
@@ -219,25 +196,39 @@ export class CallSession {
           this.#floor.dispatch({ type: 'reply-started', atMs: this.#nowMs, replyId: reply.id });
         },
         onReplyEnded: (replyId, { text, ending, turnId }) => {
-          if (ending === 'heard') this.#voiceFailures = 0;
+          if (ending === 'heard') this.#vendors.onReplyHeard();
           const said = { text, isInterrupted: ending === 'interrupted', turnId: turnId ?? this.#floor.state.turnId };
           this.#reporter.onReplyEnded(replyId, said);
           this.#floor.dispatch({ type: 'reply-ended', atMs: this.#nowMs, replyId });
         },
         onCallAction: (action) => this.#runCallAction(action),
-        onVendorFailed: (leg, error) => this.#noteVendorFailure(leg, error),
-        onVoiceLost: (canApologise) => this.#onVoiceLost(canApologise),
+        onVendorFailed: (leg, error) => this.#vendors.note(leg, error),
+        onVoiceLost: (canApologise) => {
+          if (this.#exit.isLive) this.#vendors.loseVoice(canApologise);
+        },
         onFault: (error) => this.#onFault(error),
       },
     });
   }
 
-  #attach(): void {
+  #createVendorHealth(): VendorHealth {
+    const { texts } = this.#options.graph;
+    return createVendorHealth({
+      options: this.#options,
+      reporter: this.#reporter,
+      isBeingMoved: () => this.#handover.isUnderWay,
+      endWithoutEars: () => this.#limits.reach('vendor_error'),
+      apologise: () => this.#dialogue.apologise(texts.apology),
+      giveUp: () => this.#exit.hangUp(endingOf('vendor_error')),
+    });
+  }
+
+  #attach(ears: Ears): void {
     const { stream, recorder, startedAtMs } = this.#options;
     stream.start(this.#boundary.guardAll<MediaStreamSink>({
       onAudio: (frame, atMs) => {
         recorder.caller(frame, atMs - startedAtMs);
-        if (this.#exit.isLive) this.#ears.hear(frame, atMs - startedAtMs);
+        if (this.#exit.isLive) ears.hear(frame, atMs - startedAtMs);
       },
       onDtmf: (digit) => {
         this.#record('dtmf-received', { digit });
@@ -246,7 +237,7 @@ export class CallSession {
         this.#dialogue.feed({ type: 'dtmf-received', digit });
       },
       onMark: (name) => this.#playout.onMark(name),
-      onStop: () => this.#exit.onPeerEnded(ended('caller_hangup', 'Stream stopped')),
+      onStop: () => this.#exit.onPeerEnded(endingOf('caller_hangup', 'Stream stopped')),
       onClose: ({ code, reason, byPeer }) =>
         this.#exit.onPeerEnded({ endReason: byPeer ? 'caller_hangup' : 'provider_error', close: { code, reason } }),
       onProtocolEvent: (type, data) => this.#record(type, data),
@@ -288,40 +279,18 @@ export class CallSession {
     else this.#dialogue.feed({ type: 'caller-idle', count });
   }
 
-  #onSpeechEvent(event: SpeechToTextEvent): void {
+  #onSpeechEvent(event: SpeechToTextEvent, ears: Ears): void {
     if (this.#exit.signal.aborted) return;
     if (event.type === 'stt-failed') {
-      this.#noteVendorFailure('stt', event.error);
-      this.#isDeaf = true;
-      this.#endIfDeaf();
+      this.#vendors.note('stt', event.error);
+      this.#vendors.loseEars();
     }
     if (event.type === 'transcript-final') this.#reporter.onTranscriptFinal();
-    this.#ears.onTranscript(event, this.#nowMs);
-  }
-
-  #noteVendorFailure(leg: Leg, error: AgentStreamError): void {
-    const { log, models, onVendorFailed } = this.#options;
-    const { vendor } = models.choice[leg];
-    this.#reporter.onVendorFailed(leg, vendor, error);
-    onVendorFailed?.(leg, vendor, error.code);
-    log.warn('A vendor failed during a call', { runId: this.runId, leg, vendor, code: error.code });
-  }
-
-  /** A call without ears is over, but for somebody else who may be about to take it. */
-  #endIfDeaf(): void {
-    if (this.#isDeaf && !this.#handover.isUnderWay) this.#limits.reach('vendor_error');
-  }
-
-  /** The next words open the voice anew; if they are lost too, the call is given up. */
-  #onVoiceLost(canApologise: boolean): void {
-    if (!this.#exit.isLive) return;
-    this.#voiceFailures += 1;
-    if (this.#voiceFailures < MAX_VOICE_FAILURES && canApologise) this.#dialogue.apologise(this.#options.graph.texts.apology);
-    else this.#exit.hangUp(ended('vendor_error'));
+    ears.onTranscript(event, this.#nowMs);
   }
 
   #runCallAction(action: CallAction): void {
-    if (action.type === 'hang-up') return this.#exit.hangUp(ended(action.reason));
+    if (action.type === 'hang-up') return this.#exit.hangUp(endingOf(action.reason));
     const onFailed = this.#boundary.guard((error: unknown) => {
       if (this.#exit.isLive) this.#dialogue.feed({ type: 'transfer-failed', reason: toAgentStreamError(error).message });
     });
@@ -332,14 +301,14 @@ export class CallSession {
     try {
       await this.#handover.transfer(order);
     } finally {
-      this.#endIfDeaf();
+      this.#vendors.endIfDeaf();
     }
   }
 
   /** A fault in this call's own code ends this call, and no other. */
   #onFault(error: unknown): void {
     this.#options.log.error('A call failed', { runId: this.runId, error: error instanceof Error ? error.message : String(error) });
-    this.#exit.hangUp(ended('internal_error'));
+    this.#exit.hangUp(endingOf('internal_error'));
   }
 
   /** False where the caller would not hear it: somebody speaks. */
@@ -355,44 +324,32 @@ export class CallSession {
     else this.#dialogue.feed({ type: 'end-requested', reason });
   }
 
-  readonly #fallSilent = (): void => {
+  #fallSilent(): void {
     this.#boundary.guard(() => this.#dialogue.close())();
     this.#boundary.guard(() => this.#floor.dispatch({ type: 'call-ended', atMs: this.#nowMs }))();
-  };
+  }
 
-  async #release(ending: CallEnding): Promise<CallOutcome> {
-    const { stream, legs, recorder, workflowState } = this.#options;
+  async #release(ending: CallEnding, closers: readonly (() => void)[]): Promise<CallOutcome> {
+    const { stream, legs, recorder, workflowState, clock } = this.#options;
     const durationMs = Math.round(this.#nowMs);
     this.#fallSilent();
     const closing: readonly (() => void)[] = [
+      ...closers,
       () => this.#limits.cancel(),
-      () => this.#flushing.cancel(),
-      () => this.#ears.close(),
       () => legs.close(),
       () => this.#playout.close(),
       () => stream.close(ending.close.code, ending.close.reason),
     ];
     for (const close of closing) this.#boundary.guard(close)();
-    this.#callLog.addUsage({ sttAudioMs: durationMs });
-    const isRecorded = await closeRecorder(recorder, durationMs, this.#options.clock);
+    const isRecorded = await closeRecorder(recorder, durationMs, clock);
+    const { nodesVisited, variables } = this.#dialogue.state;
     return {
       ending,
       durationMs,
       isRecorded,
-      usage: this.#callLog.usage,
-      turns: this.#callLog.latencies(recorder.callerLevels, recorder.agentLevels),
-      nodesVisited: this.#dialogue.state.nodesVisited,
-      variables: gatheredVariables(workflowState.variables, this.#dialogue.state.variables),
+      ...this.#reporter.summary(durationMs, recorder),
+      nodesVisited,
+      variables: changedVariables(workflowState.variables, variables),
     };
   }
-}
-
-/** The vendors of the call as its run's log shows them. */
-function snakeCaseChoice(choice: ResolvedModels['choice']): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(Object.entries(choice).map(([leg, model]) => [leg, snakeCaseKeys(model)]));
-}
-
-/** What the conversation added to or changed of the variables the call began with. */
-function gatheredVariables(before: Variables, after: Variables): Variables {
-  return Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value));
 }

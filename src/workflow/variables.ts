@@ -67,3 +67,8 @@ export function mergeVariables(base: unknown, extra: unknown, reserved: Iterable
   if (isRecord(extra)) for (const name of Object.keys(extra)) if (!reservedNames.has(name)) put(name, extra[name]);
   return merged;
 }
+
+/** What a conversation added to or changed of the variables it began with. */
+export function changedVariables(before: Variables, after: Variables): Variables {
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value));
+}

@@ -1,0 +1,65 @@
+import type { AgentStreamError } from '../base/errors.js';
+import type { Leg } from '../speech/vendor.js';
+import type { CallOptions } from './call-options.js';
+import type { CallReporter } from './call-reporter.js';
+
+/** Replies lost to the voice vendor, in a row, after which the call is given up. */
+const MAX_VOICE_FAILURES = 2;
+
+/** What a call does about vendors that fail: a call without ears or voice is over; a failed model pass is the workflow's to answer. */
+export interface VendorHealth {
+  /** A vendor failed: it is recorded, counted and logged. */
+  note(leg: Leg, error: AgentStreamError): void;
+  /** The recogniser is lost for good. */
+  loseEars(): void;
+  /** Ends a call that lost its ears, but for somebody else who may be about to take it. Asked again when a transfer failed. */
+  endIfDeaf(): void;
+  /** The voice failed before the caller heard anything. The next words open it anew; if they are lost too, the call is given up. */
+  loseVoice(canApologise: boolean): void;
+  /** A reply was heard: the voice works. */
+  onReplyHeard(): void;
+}
+
+/** What the health of a call's vendors leads to. */
+export interface VendorHealthPorts {
+  readonly options: Pick<CallOptions, 'runId' | 'log' | 'models' | 'onVendorFailed'>;
+  readonly reporter: Pick<CallReporter, 'onVendorFailed'>;
+  readonly isBeingMoved: () => boolean;
+  /** Says goodbye in words that need no ears, then ends the call. */
+  readonly endWithoutEars: () => void;
+  readonly apologise: () => void;
+  readonly giveUp: () => void;
+}
+
+/** Watches over the vendors of one call. */
+export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
+  const { runId, log, models, onVendorFailed } = ports.options;
+  let isDeaf = false;
+  let voiceFailures = 0;
+
+  const endIfDeaf = () => {
+    if (isDeaf && !ports.isBeingMoved()) ports.endWithoutEars();
+  };
+
+  return {
+    note(leg, error) {
+      const { vendor } = models.choice[leg];
+      ports.reporter.onVendorFailed(leg, vendor, error);
+      onVendorFailed?.(leg, vendor, error.code);
+      log.warn('A vendor failed during a call', { runId, leg, vendor, code: error.code });
+    },
+    loseEars() {
+      isDeaf = true;
+      endIfDeaf();
+    },
+    endIfDeaf,
+    loseVoice(canApologise) {
+      voiceFailures += 1;
+      if (voiceFailures < MAX_VOICE_FAILURES && canApologise) ports.apologise();
+      else ports.giveUp();
+    },
+    onReplyHeard() {
+      voiceFailures = 0;
+    },
+  };
+}
