@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import { toAgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { RunStore } from '../store/store.js';
-import { confirmWritten, returnUnwritten, takeForWriting, type EventQueue } from './event-queue.js';
+import { confirmWritten, dropOldest, returnUnwritten, takeForWriting, type EventQueue } from './event-queue.js';
 
 /** How long an event waits for others to be written with. */
 export const FLUSH_DELAY_MS = 100;
@@ -21,6 +21,12 @@ export interface EventFlusher {
   stop(): void;
 }
 
+/** `refused`: the database is there and does not take what it was given. */
+type WriteOutcome = 'stored' | 'away' | 'refused';
+
+/** Classes of PostgreSQL's states that trying again does not cure: data exceptions, violated constraints, exceeded limits. */
+const refusingClasses = new Set(['22', '23', '54']);
+
 /** What the one loop that writes is doing. */
 type Flushing =
   | { readonly kind: 'idle' }
@@ -30,7 +36,8 @@ type Flushing =
 
 /**
  * One loop for all calls of the process: whatever they append within {@link FLUSH_DELAY_MS} is stored by one statement. A failed write is
- * tried again with growing delays, in order; after a failure runs are written one by one, so that one run's events cannot hold up the others'.
+ * tried again with growing delays, in order; after a failure runs are written one by one, so that one run's events cannot hold up the others',
+ * and an event that the database refuses for what it is cannot hold up its run's.
  * `onRound` is called after every round, successful or not.
  */
 export function createEventFlusher(options: {
@@ -62,7 +69,7 @@ export function createEventFlusher(options: {
   async function writeRound(): Promise<void> {
     const round: Flushing = { kind: 'writing', isUrgent: false };
     flushing = round;
-    const ok = failedRounds === 0 ? await write(batchOf(pending)) : await writeApart();
+    const ok = failedRounds === 0 ? (await write(batchOf(pending))) === 'stored' : await writeApart();
     failedRounds = ok ? 0 : failedRounds + 1;
     if (isStopped()) return;
     flushing = { kind: 'idle' };
@@ -76,22 +83,37 @@ export function createEventFlusher(options: {
   async function writeApart(): Promise<boolean> {
     let failures = 0;
     for (const entry of [...pending]) {
-      if (!(await write([entry]))) failures += 1;
+      const outcome = await write([entry]);
+      if (outcome === 'refused') await writeSingly(entry);
+      if (outcome === 'away') failures += 1;
       if (failures > 1) break;
     }
     return failures === 0;
   }
 
-  async function write(entries: readonly (readonly [string, EventQueue])[]): Promise<boolean> {
-    const isWritten = await append(entries, options);
+  /** Finds the events that the database refuses, and drops them. */
+  async function writeSingly(entry: readonly [string, EventQueue]): Promise<void> {
+    const [runId, queue] = entry;
+    while (queue.events.length > 0 && !isStopped()) {
+      const outcome = await write([entry], 1);
+      if (outcome === 'away') return;
+      if (outcome === 'stored') continue;
+      options.log.error('A run event was dropped: the database refuses it', { runId });
+      dropOldest(queue);
+    }
+    if (queue.events.length === 0) pending.delete(runId);
+  }
+
+  async function write(entries: readonly (readonly [string, EventQueue])[], limit = MAX_BATCH_EVENTS): Promise<WriteOutcome> {
+    const outcome = await append(entries, limit, options);
     for (const [runId, queue] of entries) {
-      if (isWritten) confirmWritten(queue);
+      if (outcome === 'stored') confirmWritten(queue);
       else returnUnwritten(queue);
       // To the end of the line.
       pending.delete(runId);
       if (queue.events.length > 0) pending.set(runId, queue);
     }
-    return isWritten;
+    return outcome;
   }
 
   return {
@@ -126,9 +148,10 @@ function batchOf(pending: ReadonlyMap<string, EventQueue>): (readonly [string, E
 
 async function append(
   entries: readonly (readonly [string, EventQueue])[],
+  limit: number,
   { store, log }: { store: { readonly runs: Pick<RunStore, 'appendEventBatches'> }; log: Log },
-): Promise<boolean> {
-  let room = MAX_BATCH_EVENTS;
+): Promise<WriteOutcome> {
+  let room = limit;
   const batches = entries.map(([runId, queue]) => {
     const events = takeForWriting(queue, room);
     room -= events.length;
@@ -136,9 +159,11 @@ async function append(
   });
   try {
     await store.runs.appendEventBatches(batches);
-    return true;
+    return 'stored';
   } catch (error) {
-    log.warn('Run events could not be stored; trying again', { code: toAgentStreamError(error).code, runs: entries.length });
-    return false;
+    const { code, details } = toAgentStreamError(error);
+    log.warn('Run events could not be stored; trying again', { code, runs: entries.length });
+    const state = details?.['sqlState'];
+    return typeof state === 'string' && refusingClasses.has(state.slice(0, 2)) ? 'refused' : 'away';
   }
 }

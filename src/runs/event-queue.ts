@@ -53,6 +53,14 @@ export function returnUnwritten(queue: EventQueue): void {
   if (queue.isAbandoned) abandon(queue);
 }
 
+/** The database will never take the oldest event: it is dropped, so that the others can follow. */
+export function dropOldest(queue: EventQueue): void {
+  const [dropped] = queue.events.splice(0, 1);
+  if (dropped === undefined) return;
+  queue.droppedCount += 1;
+  queue.settledSeq = dropped.seq;
+}
+
 /** Gives the queue up. Returns how many events were dropped; those being written may still arrive. */
 export function abandon(queue: EventQueue): number {
   const dropped = queue.events.splice(queue.inFlightCount).length;

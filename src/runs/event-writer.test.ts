@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { AgentStreamError } from '../base/errors.js';
 import { silentLog } from '../base/log.js';
 import type { RunStore } from '../store/store.js';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
 import { FLUSH_DELAY_MS } from './event-flusher.js';
 import { MAX_QUEUED_EVENTS } from './event-queue.js';
-import { CLOSE_TIMEOUT_MS, createEventWriters } from './event-writer.js';
+import { CLOSE_PATIENCE_MS, createEventWriters, SHUTDOWN_TIMEOUT_MS } from './event-writer.js';
 import type { RunEvent } from './events.js';
 
 type Batches = Parameters<RunStore['appendEventBatches']>[0];
@@ -15,17 +16,22 @@ function createFakeStore() {
   const stored = new Map<string, RunEvent[]>();
   const statements: Batches[] = [];
   let fails: (batches: Batches) => boolean = () => false;
+  let refuses: (event: RunEvent) => boolean = () => false;
   return {
     stored,
     statements,
     failWhen(condition: (batches: Batches) => boolean) {
       fails = condition;
     },
+    refuseWhen(condition: (event: RunEvent) => boolean) {
+      refuses = condition;
+    },
     runs: {
       async appendEventBatches(batches: Batches) {
         statements.push(batches);
         await Promise.resolve();
-        if (fails(batches)) throw new Error('no database');
+        if (fails(batches)) throw new AgentStreamError('database-unavailable');
+        if (batches.some(({ events }) => events.some(refuses))) throw new AgentStreamError('internal-error', { details: { sqlState: '22P05' } });
         for (const { runId, events } of batches) stored.set(runId, [...(stored.get(runId) ?? []), ...events]);
       },
     },
@@ -92,6 +98,24 @@ describe('event writers', () => {
     expect([...store.stored.keys()].sort()).toEqual(['a', 'b']);
   });
 
+  it('drops what the database refuses for what it is, and nothing else', async () => {
+    const { clock, store, writers } = setUp();
+    store.refuseWhen((event) => event.type === 'poison');
+    const [writer, other] = [writers.open('run'), writers.open('other')];
+    for (const type of ['caller-said', 'poison', 'agent-said', 'poison', 'turn-started']) writer.append(type, {}, 0);
+    other.append('caller-said', {}, 0);
+    const flushed = writer.flush();
+    await clock.advance(2_000);
+    await flushed;
+    expect(store.stored.get('run')?.map((event) => event.type)).toEqual(['caller-said', 'agent-said', 'turn-started']);
+    expect(seqs(store.stored.get('other'))).toEqual([1]);
+    expect(writer.droppedCount).toBe(2);
+    writer.append('run-ended', {}, 0);
+    await clock.advance(FLUSH_DELAY_MS * 10);
+    expect(seqs(store.stored.get('run'))).toEqual([1, 3, 5, 6]);
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
   it('drops the oldest events but transcripts when the database is away for too long', async () => {
     const { clock, store, writers } = setUp();
     const writer = writers.open('run');
@@ -141,14 +165,44 @@ describe('event writers', () => {
     expect(clock.pendingTimers()).toBe(0);
   });
 
-  it('closes within its time-out where the database is away, and leaves nothing behind', async () => {
+  it('stores the last events of a call that ended while the database was away for minutes', async () => {
+    const { clock, store, writers } = setUp();
+    const writer = writers.open('run');
+    store.failWhen(() => true);
+    for (const type of ['caller-said', 'agent-said', 'run-ended']) writer.append(type, {}, 0);
+    let isClosed = false;
+    const closed = writer.close().then(() => (isClosed = true));
+    await clock.advance(300_000);
+    expect(isClosed).toBe(false);
+    store.failWhen(() => false);
+    await clock.advance(6_000);
+    await closed;
+    expect(store.stored.get('run')?.map((event) => event.type)).toEqual(['caller-said', 'agent-said', 'run-ended']);
+    expect(writer.droppedCount).toBe(0);
+    expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('gives the last events up in the end', async () => {
+    const { clock, store, writers } = setUp();
+    const writer = writers.open('run');
+    store.failWhen(() => true);
+    writer.append('run-ended', {}, 0);
+    const closed = writer.close();
+    await clock.advance(CLOSE_PATIENCE_MS);
+    await closed;
+    expect(writer.droppedCount).toBe(1);
+  });
+
+  it('closes within its time-out where the database is away and the process ends, and leaves nothing behind', async () => {
     const { clock, store, writers } = setUp();
     const writer = writers.open('run');
     store.failWhen(() => true);
     writer.append('transcript-final', {}, 0);
     writer.append('run-ended', {}, 0);
+    void writer.close();
+    await clock.advance(1_000);
     const closed = writers.close();
-    await clock.advance(CLOSE_TIMEOUT_MS);
+    await clock.advance(SHUTDOWN_TIMEOUT_MS);
     await closed;
     expect(writer.droppedCount).toBe(2);
     expect(clock.pendingTimers()).toBe(0);

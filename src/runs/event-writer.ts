@@ -5,8 +5,10 @@ import type { RunStore } from '../store/store.js';
 import { createEventFlusher, type EventFlusher } from './event-flusher.js';
 import { abandon, createEventQueue, enqueue, type EventQueue } from './event-queue.js';
 
-/** How long closing waits for a database that does not answer. */
-export const CLOSE_TIMEOUT_MS = 5_000;
+/** How long a run's last events wait for a database that is away: what was said outlives the call. */
+export const CLOSE_PATIENCE_MS = 600_000;
+/** How long they wait once the process ends. */
+export const SHUTDOWN_TIMEOUT_MS = 5_000;
 
 /** Appends the events of one run. */
 export interface EventWriter {
@@ -17,7 +19,7 @@ export interface EventWriter {
   append(type: string, data: Readonly<Record<string, unknown>>, atMs: number): void;
   /** Resolves when everything appended so far is stored. Rejects when `signal` aborts, or the writer closes without having managed. */
   flush(signal?: AbortSignal): Promise<void>;
-  /** Stores what is waiting, for at most {@link CLOSE_TIMEOUT_MS}; then drops and logs it. Later events are dropped. Idempotent. */
+  /** Stores what is waiting, for at most {@link CLOSE_PATIENCE_MS}; then drops and logs it. Later events are dropped. Idempotent. */
   close(): Promise<void>;
   /** Events that were not stored and will not be. */
   readonly droppedCount: number;
@@ -27,7 +29,7 @@ export interface EventWriter {
 export interface EventWriters {
   /** One writer per run and process: it numbers the events from 1. */
   open(runId: string): EventWriter;
-  /** Closes all writers. */
+  /** Closes all writers, also those that are closing, within {@link SHUTDOWN_TIMEOUT_MS}. */
   close(): Promise<void>;
 }
 
@@ -42,6 +44,8 @@ interface Waiter {
 interface Shared {
   readonly flusher: EventFlusher;
   readonly waiters: Set<Waiter>;
+  /** Aborts when the process has no more time. */
+  readonly outOfTime: AbortSignal;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -60,7 +64,8 @@ export function createEventWriters(options: {
     for (const waiter of [...waiters]) if (waiter.queue.events.length === 0 || waiter.queue.settledSeq >= waiter.seq) waiter.resolve();
   };
   const flusher = createEventFlusher({ ...options, onRound });
-  const shared: Shared = { flusher, waiters, clock: options.clock, log: options.log };
+  const shutdown = new AbortController();
+  const shared: Shared = { flusher, waiters, outOfTime: shutdown.signal, clock: options.clock, log: options.log };
 
   return {
     open(runId) {
@@ -69,7 +74,9 @@ export function createEventWriters(options: {
       return writer;
     },
     async close() {
+      const timer = options.clock.setTimer(SHUTDOWN_TIMEOUT_MS, () => shutdown.abort(wasClosed()));
       await Promise.all([...writers].map((writer) => writer.close()));
+      timer.cancel();
       flusher.stop();
     },
   };
@@ -89,7 +96,7 @@ function openWriter(runId: string, shared: Shared, onClosed: () => void): EventW
   }
 
   async function drain(): Promise<void> {
-    const deadline = deadlineSignal(clock, CLOSE_TIMEOUT_MS, undefined, wasClosed);
+    const deadline = deadlineSignal(clock, CLOSE_PATIENCE_MS, shared.outOfTime, wasClosed);
     try {
       await flush(deadline.signal);
     } catch (error) {
