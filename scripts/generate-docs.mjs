@@ -1,12 +1,16 @@
-// Writes the parts of docs/ that follow from the code: docs/errors.md from the error catalogue, and the end reasons of
-// docs/run-record.md. With --check it writes nothing and fails where a file is not current or a variable is not documented.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Writes the parts of docs/ that follow from the code: docs/errors.md from the error catalogue, and the marked regions of other
+// documents from schemas and registries. With --check it writes nothing and fails where a file is not current, where something that
+// readers rely on is not documented, or where a document names a file that is not there.
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tsImport } from 'tsx/esm/api';
+import { z } from 'zod';
+import { brokenReferences } from './doc-references.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const load = (path) => tsImport(join(root, path), import.meta.url);
+const read = (path) => readFileSync(join(root, path), 'utf8');
 
 /** A table cell: one line, no column separators. */
 const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll('<', '&lt;');
@@ -27,7 +31,7 @@ Generated from \`src/base/error-catalogue.ts\` by \`npm run docs\`; do not edit.
 
 Every error has a stable \`code\`. The REST API answers problem+json (RFC 9457) with that \`code\`, a \`detail\` and a \`cure\`. A media stream
 is closed with the close code and reason below; its run, where one was minted, keeps both as \`close_code\` and \`close_reason\`, and the run's
-events keep the \`code\`. Streams that are refused before a run is minted are listed by \`GET /api/v1/refusals\`.
+events keep the \`code\`. Streams to a known agent that are refused before a run is minted are listed by \`GET /api/v1/refusals\`.
 
 ## Streams
 
@@ -51,6 +55,89 @@ function endReasonTable(endReasons) {
   );
 }
 
+const jsonSchemaOf = (schema) => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+
+/** A type as a reader needs it: `300 to 600`, `text`, `one of a, b`. */
+function typeText(schema) {
+  if (schema.enum !== undefined) return `one of ${schema.enum.join(', ')}`;
+  if (schema.type === 'array') return `list of ${typeText(schema.items ?? {})}`;
+  if (schema.type !== 'integer' && schema.type !== 'number') return { string: 'text', boolean: 'true or false', object: 'object' }[schema.type] ?? 'any';
+  const { minimum, maximum } = schema;
+  return minimum === undefined || maximum === undefined ? 'number' : `${minimum} to ${maximum}`;
+}
+
+function defaultText(schema, isRequired) {
+  if (isRequired) return 'required';
+  const { default: value } = schema;
+  if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return 'none';
+  if (Array.isArray(value)) return value.map((item) => `“${item}”`).join(', ');
+  return typeof value === 'string' && /[ .?!]$| /.test(value) ? `“${value}”` : `\`${value}\``;
+}
+
+/** One row per field of an object schema; nested objects as dotted paths. */
+function fieldRows(schema, { prefix = '', skip = [] } = {}) {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const path = `${prefix}${name}`;
+    if (skip.includes(path)) return [];
+    if (field.type === 'object' && field.properties !== undefined) return fieldRows(field, { prefix: `${path}.`, skip });
+    const isRequired = schema.required?.includes(name) ?? false;
+    return [[`\`${path}\``, typeText(field), defaultText(field, isRequired), field.description ?? '']];
+  });
+}
+
+/** Fields that a document may carry at their defaults, but whose function is not built (src/workflow/support-checks.ts). */
+const unbuiltFields = [
+  'extraction_enabled', 'extraction_prompt', 'extraction_variables', 'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
+  'greeting_recording_id', 'delayed_start', 'delayed_start_duration', 'pre_call_fetch_mode', 'pre_call_fetch_url',
+  'pre_call_fetch_credential_uuid', 'recording_id', 'transition_speech_type', 'transition_speech_recording_id',
+];
+const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall'];
+const fieldTitles = ['Field', 'Value', 'Default', 'Meaning'];
+
+function nodeTables(nodeSchemas) {
+  return runningTypes
+    .map((type) => {
+      const rows = fieldRows(jsonSchemaOf(nodeSchemas[type]).properties.data, { skip: unbuiltFields });
+      return `### ${type}\n\n${table(fieldTitles, rows)}`;
+    })
+    .join('\n\n');
+}
+
+function edgeTable(edgeSchema) {
+  return table(fieldTitles, fieldRows(jsonSchemaOf(edgeSchema).properties.data, { skip: [...unbuiltFields, 'when.expression', 'when.timeout_seconds'] }));
+}
+
+const legNames = ['stt', 'llm', 'tts'];
+const legsOf = (vendor) => legNames.filter((leg) => vendor[leg] !== undefined);
+
+function vendorTable(vendors) {
+  const rows = vendors.map((vendor) => {
+    const key = vendor.apiKeyEnv === null ? 'none' : `\`${vendor.apiKeyEnv}\``;
+    const [leg] = legsOf(vendor);
+    const model = jsonSchemaOf(vendor[leg].settingsSchema).properties?.model?.default;
+    return [`\`${vendor.name}\``, vendor.displayName, legsOf(vendor).join(', '), key, model === undefined ? 'simulated' : `\`${model}\``];
+  });
+  return table(['Vendor', 'Name', 'Legs', 'Key', 'Default model'], rows);
+}
+
+function vendorOptionTables(vendors) {
+  return vendors
+    .flatMap((vendor) =>
+      legsOf(vendor).flatMap((leg) => {
+        const rows = fieldRows(jsonSchemaOf(vendor[leg].settingsSchema));
+        return rows.length === 0 ? [] : [`### ${vendor.name}: ${leg}\n\n${table(['Option', 'Value', 'Default', 'Meaning'], rows)}`];
+      }),
+    )
+    .join('\n\n');
+}
+
+async function metricTable(createMetrics) {
+  const { registry } = createMetrics({ activeCalls: () => 0, maxCalls: () => 0 });
+  const metrics = (await registry.getMetricsAsJSON()).filter(({ name }) => name.startsWith('agent_stream_'));
+  const labels = (name) => registry.getSingleMetric(name).labelNames.map((label) => `\`${label}\``).join(', ') || 'none';
+  return table(['Metric', 'Type', 'Labels', 'Meaning'], metrics.map(({ name, type, help }) => [`\`${name}\``, type, labels(name), help]));
+}
+
 /** Replaces what stands between the markers of `name`. */
 function fillRegion(text, name, content) {
   const pattern = new RegExp(`(<!-- generated: ${name} -->\\n)[\\s\\S]*?(<!-- end: ${name} -->)`);
@@ -58,34 +145,63 @@ function fillRegion(text, name, content) {
   return text.replace(pattern, (_, start, end) => `${start}${content}\n${end}`);
 }
 
+/** The document with its regions filled in. */
+const filled = (path, regions) => Object.entries(regions).reduce((text, [name, content]) => fillRegion(text, name, content), read(path));
+
 /** Variables that the code reads: the server's own, and those of providers and vendors. */
-async function variableNames() {
+async function variableNames(vendors) {
   const { environmentNames } = await load('src/config.ts');
   const { providers } = await load('src/telephony/registry.ts');
-  const { vendors } = await load('src/speech/registry.ts');
   const ofProviders = Object.values(providers).map((provider) => provider.apiBaseUrl.env);
   const ofVendors = vendors.flatMap((vendor) => [vendor.apiKeyEnv, vendor.baseUrl.env]);
   return [...environmentNames, ...ofProviders, ...ofVendors].filter((name) => name !== null && name !== undefined);
 }
 
-const read = (path) => readFileSync(join(root, path), 'utf8');
+/** Types of the events that calls record: arguments of `record` and `append`, and the unions whose members are passed on. */
+function eventTypes() {
+  const sources = ['src/call', 'src/turn', 'src/telephony'].flatMap((folder) =>
+    readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).map((name) => read(`${folder}/${name}`)),
+  );
+  const recorded = sources.flatMap((text) => [...text.matchAll(/(?:record|append|noteEvent)\(\s*'([a-z]+(?:-[a-z]+)+)'/g), ...text.matchAll(/\bevent: '([a-z]+(?:-[a-z]+)+)'/g)]);
+  const protocol = /type ProtocolEventType =([^;]*);/.exec(read('src/telephony/protocol-events.ts'))?.[1] ?? '';
+  const notes = /type: 'note-event';\s*readonly event: ([^;]*);/.exec(read('src/turn/turn.ts'))?.[1] ?? '';
+  const members = [...`${protocol} ${notes}`.matchAll(/'([a-z-]+)'/g)];
+  if (recorded.length < 20 || members.length < 10) throw new Error('the events of calls are not found where they were');
+  return [...new Set([...recorded, ...members].map(([, type]) => type))].sort();
+}
+
 const { errorCatalogue } = await load('src/base/error-catalogue.ts');
 const { endReasons } = await load('src/runs/lifecycle.ts');
+const { edgeSchema, nodeSchemas } = await load('src/workflow/schema.ts');
+const { createSettingsSchema } = await load('src/workflow/settings.ts');
+const { vendors } = await load('src/speech/registry.ts');
+const { createMetrics } = await load('src/http/metrics.ts');
+
+const settingsRows = fieldRows(jsonSchemaOf(createSettingsSchema()));
 const documents = {
-  'docs/errors.md': () => errorsDocument(errorCatalogue),
-  'docs/run-record.md': () => fillRegion(read('docs/run-record.md'), 'end-reasons', endReasonTable(endReasons)),
+  'docs/errors.md': errorsDocument(errorCatalogue),
+  'docs/run-record.md': filled('docs/run-record.md', { 'end-reasons': endReasonTable(endReasons) }),
+  'docs/workflow.md': filled('docs/workflow.md', {
+    nodes: nodeTables(nodeSchemas),
+    edges: edgeTable(edgeSchema),
+    settings: table(['Setting', 'Value', 'Default', 'Meaning'], settingsRows),
+  }),
+  'docs/vendors.md': filled('docs/vendors.md', { vendors: vendorTable(vendors), options: vendorOptionTables(vendors) }),
+  'docs/metrics.md': filled('docs/metrics.md', { metrics: await metricTable(createMetrics) }),
 };
 
 const isChecking = process.argv.includes('--check');
 const problems = [];
-for (const [path, render] of Object.entries(documents)) {
-  const text = render();
+for (const [path, text] of Object.entries(documents)) {
   if (!isChecking) writeFileSync(join(root, path), text);
   else if (read(path) !== text) problems.push(`${path} is not current: run npm run docs`);
 }
-const configuration = read('docs/configuration.md');
-for (const name of await variableNames()) {
-  if (!configuration.includes(`\`${name}\``)) problems.push(`docs/configuration.md does not mention ${name}`);
-}
+const mustMention = (path, names) => {
+  const text = read(path);
+  for (const name of names) if (!text.includes(`\`${name}\``)) problems.push(`${path} does not mention ${name}`);
+};
+mustMention('docs/configuration.md', await variableNames(vendors));
+mustMention('docs/run-record.md', eventTypes());
+problems.push(...brokenReferences(root));
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) process.exitCode = 1;

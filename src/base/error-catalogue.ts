@@ -48,7 +48,7 @@ const entries = {
   'provider-unsupported': entry('Provider has no stream support', 501, {
     closeCode: 1011,
     cause: 'The provider is known, but its media stream is not implemented.',
-    cure: 'See docs/providers.md for the providers whose streams are served.',
+    cure: 'GET /api/v1/telephony-providers names the providers whose streams are served.',
   }),
   'internal-error': entry('Internal server error', 500, {
     closeCode: 1011,

@@ -80,19 +80,18 @@ export function createSettingsSchema<Models = unknown>(models?: z.ZodType<Models
       max_user_idle_timeout: z.number().min(2).max(300).default(10).meta({ description: 'Seconds of silence of both sides.' }),
       idle_ladder: idleLadder.prefault({}),
       turn: z.strictObject({ endpointing: endpointing.prefault({}), interruption: interruption.prefault({}) }).prefault({}),
-      recording: z
-        .strictObject({
-          enabled: z.boolean().default(true),
-          retention_days: z.int().min(1).max(3650).optional().meta({ description: 'Unset: kept until deleted.' }),
-        })
-        .prefault({}),
+      recording: z.strictObject({ enabled: z.boolean().default(true).meta({ description: 'Both sides are recorded, each on a channel.' }) }).prefault({}),
       language: z
         .string()
         .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, 'must be a language tag such as en or pt-BR')
         .default('en')
         .meta({ description: 'Language of the conversation (BCP 47).' }),
       dictionary: words.default([]).meta({ description: 'Names and words the recogniser should expect.' }),
-      limits: z.strictObject({ concurrent_calls: z.int().min(1).max(10_000).optional() }).prefault({}),
+      limits: z
+        .strictObject({
+          concurrent_calls: z.int().min(1).max(10_000).optional().meta({ description: 'Calls of this agent at once; unset: the organization’s limit.' }),
+        })
+        .prefault({}),
       models: (models ?? z.record(z.string(), z.unknown())).optional().meta({ description: 'Vendor and model of each leg.' }),
       texts: texts.prefault({}),
     })
@@ -110,6 +109,7 @@ export type WorkflowTexts = WorkflowSettings['texts'];
 
 /** Settings of the reference's documents, and of later versions, that this version cannot carry out. */
 const unbuiltSettings: ReadonlySet<string> = new Set([
+  'recording.retention_days',
   'voicemail_detection',
   'ambient_noise',
   'ambient_noise_configuration',

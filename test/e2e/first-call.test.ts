@@ -43,7 +43,7 @@ const run = (...argv: string[]) => runCommand(env, ...argv);
 /** The arguments of a command of the README that begins with `begin`; words in capitals are filled in. */
 function readmeCommand(begin: string, values: Readonly<Record<string, string>> = {}): string[] {
   const line = readme.split('\n').find((candidate) => candidate.trim().startsWith(`npx agent-stream ${begin}`));
-  if (line === undefined) throw new Error(`The README has no command that begins with: ${begin}`);
+  if (line === undefined) throw new Error(`The README’s chapter has no command that begins with: ${begin}`);
   const words = line.trim().split(' ').slice(2);
   return words.map((word) => values[word] ?? word);
 }
@@ -127,7 +127,7 @@ function reply({ messages, tools }: ChatRequest): ScriptedReply {
 }
 
 beforeAll(async () => {
-  readme = await readFile('README.md', 'utf8');
+  readme = /\n## The first real phone call\n([\s\S]*?)\n## /.exec(await readFile('README.md', 'utf8'))?.[1] ?? '';
   database = await createTestDatabase({ isEmpty: true });
   dataDir = await mkdtemp(join(tmpdir(), 'agent-stream-first-'));
   deepgram = await startFakeDeepgram({ apiKey: keys.DEEPGRAM_API_KEY, transcribe: hearBuiltinVoice });

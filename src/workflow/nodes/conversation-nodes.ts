@@ -31,5 +31,5 @@ export const sayNodeSchema = nodeOf('say', {
   name: nameSchema,
   text: spokenSchema.refine((value) => value.trim() !== '', 'is required').meta({ description: 'Spoken as it stands.' }),
   recording_id: idSchema.optional(),
-  allow_interrupt: z.boolean().default(true),
+  allow_interrupt: z.boolean().default(true).meta({ description: 'The caller’s voice cuts the words short.' }),
 });
