@@ -7,7 +7,7 @@ import type { Agent, CallableAgent, Store } from '../store/store.js';
 /** A cached agent is asked for again after this long, even without a notification. */
 const FRESH_MS = 30_000;
 
-/** Cached agents; the least recently used is forgotten first. */
+/** Cached agents; the one longest in it is forgotten first. */
 const MAX_CACHED_AGENTS = 2000;
 
 /** Queries that unknown UUIDs may cost, per window; beyond it only known UUIDs are looked up. */

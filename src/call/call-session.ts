@@ -178,13 +178,13 @@ export class CallSession {
   }
 
   #createDialogue(): Dialogue {
-    const { graph, workflowState, clock, models, legs, phrases } = this.#options;
+    const { graph, workflowState, clock, models, legs, phrases, settings } = this.#options;
     return createDialogue({
       graph,
       initialState: workflowState,
       clock,
       model: models.llm,
-      voice: { product: models.tts, stream: legs.voice, phrases },
+      voice: { product: models.tts, language: settings.language, stream: legs.voice, phrases },
       playout: this.#playout,
       signal: this.#exit.signal,
       listener: {
@@ -212,13 +212,12 @@ export class CallSession {
   }
 
   #createVendorHealth(): VendorHealth {
-    const { texts } = this.#options.graph;
     return createVendorHealth({
       options: this.#options,
       reporter: this.#reporter,
       isBeingMoved: () => this.#handover.isUnderWay,
       endWithoutEars: () => this.#limits.reach('vendor_error'),
-      apologise: () => this.#dialogue.apologise(texts.apology),
+      apologise: () => this.#dialogue.apologise(this.#options.graph.texts.apology),
       giveUp: () => this.#exit.hangUp(endingOf('vendor_error')),
     });
   }
@@ -255,6 +254,8 @@ export class CallSession {
       case 'discard-reply':
         return this.#dialogue.discard(effect.replyId);
       case 'finalize-transcript':
+        // The model is asked in a moment: its connection, idle while the agent spoke, is opened meanwhile.
+        this.#options.models.llm.prewarm?.();
         return this.#options.legs.recogniser.finalize();
       case 'commit-turn': {
         const { turnId, text, startedAtMs: startMs, speechEndMs } = effect;

@@ -3,7 +3,7 @@ const MAX_CACHED_BYTES = 32 * 1024 * 1024;
 
 /** Ready audio of fixed words (greeting, goodbye, checks) per voice and text, shared by all calls of the process. */
 export interface PhraseCache {
-  /** `voiceKey` is the voice's `cacheKey`. */
+  /** `voiceKey` is the voice's `cacheKey` and language. */
   get(voiceKey: string, text: string): Uint8Array | undefined;
   set(voiceKey: string, text: string, audio: Uint8Array): void;
 }

@@ -19,6 +19,8 @@ export interface SpeakerSink {
 /** The voice of one call. */
 export interface Voice {
   readonly product: TextToSpeech;
+  /** What the stream was opened with: a voice may speak the same words differently in another language. */
+  readonly language: string;
   readonly stream: TextToSpeechStream;
   readonly phrases: PhraseCache;
 }
@@ -83,10 +85,15 @@ class ReplySpeaker implements Speaker {
     this.#sink = sink;
   }
 
+  get #voiceKey(): string {
+    const { product, language } = this.#voice;
+    return `${product.cacheKey}\u0000${language}`;
+  }
+
   async say(text: string): Promise<void> {
-    const { phrases, product } = this.#voice;
+    const { phrases } = this.#voice;
     const segment = this.#openSegment(text);
-    const cached = phrases.get(product.cacheKey, text);
+    const cached = phrases.get(this.#voiceKey, text);
     if (cached !== undefined) {
       this.#addAudio(segment, cached);
       segment.isComplete = true;
@@ -166,7 +173,7 @@ class ReplySpeaker implements Speaker {
   }
 
   async #speakText(segment: MutableSegment): Promise<void> {
-    const { phrases, product } = this.#voice;
+    const { phrases } = this.#voice;
     const { text } = segment;
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
@@ -178,7 +185,7 @@ class ReplySpeaker implements Speaker {
     utterance.push(text);
     utterance.end();
     await done;
-    if (sizeBytes <= MAX_CACHED_PHRASE_BYTES) phrases.set(product.cacheKey, text, Buffer.concat(chunks));
+    if (sizeBytes <= MAX_CACHED_PHRASE_BYTES) phrases.set(this.#voiceKey, text, Buffer.concat(chunks));
   }
 
   /** A voice that failed before it was heard may be asked once more: it reconnects by itself. */

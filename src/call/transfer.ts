@@ -1,21 +1,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
+import { isTransferDestination } from '../base/transfer-destination.js';
 import type { ProviderCall, ProviderControl, TransferProgress, TransferRequest } from '../telephony/provider.js';
-
-/** E.164: a plus and up to 15 digits, the first not 0 (ITU-T E.164 §6). */
-const E164 = /^\+[1-9]\d{1,14}$/;
-
-/** A SIP or SIPS URI without spaces or markup. */
-const SIP_URI = /^sips?:[^\s<>"'&@]{1,64}@[A-Za-z0-9.-]{1,253}(:\d{1,5})?$/;
 
 /** Warm transfers that may wait for their destination at once, in one process. */
 const MAX_WAITING_TRANSFERS = 1000;
-
-/** True where a call may be sent there. */
-export function isTransferDestination(destination: string): boolean {
-  return E164.test(destination) || SIP_URI.test(destination);
-}
 
 /** Warm transfers of this node that wait for what the provider posts about the destination's leg. */
 export interface TransferDesk {

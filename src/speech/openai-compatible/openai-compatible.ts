@@ -16,6 +16,12 @@ function renameTokenLimit(model: string, body: Record<string, unknown>): Record<
   return { ...rest, max_completion_tokens: limit };
 }
 
+/** The process's connections are closed after about 4 s without a request (undici's default): used later than this, one is opened anew. */
+const WARM_FOR_MS = 3000;
+
+/** When each endpoint was last asked, on the monotonic clock: its connections are shared by all calls, so one of them keeps it warm. */
+const lastAskedAtMs = new Map<string, number>();
+
 /** Any answer leaves an open connection behind. What fails here is reported by the request that needs the connection. */
 async function openConnection(url: string, context: VendorContext): Promise<void> {
   const { clock, apiKey } = context;
@@ -42,8 +48,14 @@ function createOpenaiCompatibleModel(settings: OpenaiCompatibleSettings, context
   return {
     vendor: 'openai',
     model: settings.model,
-    stream: (request) => streamCompletion(model, options, request),
+    stream(request) {
+      lastAskedAtMs.set(baseURL, context.clock.nowMs());
+      return streamCompletion(model, options, request);
+    },
     prewarm() {
+      const nowMs = context.clock.nowMs();
+      if (nowMs - (lastAskedAtMs.get(baseURL) ?? -Infinity) < WARM_FOR_MS) return;
+      lastAskedAtMs.set(baseURL, nowMs);
       void openConnection(`${baseURL}/models`, context);
     },
   };
