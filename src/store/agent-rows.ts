@@ -2,7 +2,15 @@ import { and, desc, eq, getTableColumns, isNull, or, sql, type SQL } from 'drizz
 import { isUuid } from '../base/ids.js';
 import { notifyWithin, type Database, type Queryable } from './database.js';
 import { agents, agentVersions } from './schema.js';
-import type { Agent, CallableAgent, VersionStatus } from './store.js';
+import type { Agent, CallableAgent, NotificationPayloads, VersionStatus } from './store.js';
+
+type AgentChange = NotificationPayloads['agent_changed'];
+
+/** A database, and whom to tell on this node of what has been committed. */
+export interface AgentDatabase extends Database {
+  /** Other nodes hear it a moment later, through the database; here, nobody is to be answered by what is no longer so. */
+  readonly onAgentChanged: (change: AgentChange) => void;
+}
 
 const versionNumber = (status: VersionStatus): SQL<number | null> =>
   sql<number | null>`(SELECT v.number FROM agent_versions v WHERE v.agent_uuid = ${agents.uuid} AND v.status = ${status})`;
@@ -34,28 +42,43 @@ export function existing<T>(row: T | null | undefined): T {
 }
 
 /** Tells the nodes to forget what they cached of the agent, when the transaction commits. */
-export async function announceAgent(transaction: Queryable, uuid: string): Promise<void> {
+async function announceAgent(transaction: Queryable, uuid: string): Promise<AgentChange> {
   const agent = existing(await readAgent(transaction, uuid));
-  await notifyWithin(transaction, 'agent_changed', { uuid, isActive: !agent.isArchived });
+  const change = { uuid, isActive: !agent.isArchived };
+  await notifyWithin(transaction, 'agent_changed', change);
+  return change;
 }
 
-/** Changes one agent of the organization under its row lock, and announces it. Null where there is none, or `work` finds nothing to do. */
+/** Writes an agent in one transaction and announces it. Null, announcing nothing, where `work` finds nothing to do. */
+export async function writeAgent<T>(
+  { orm, onAgentChanged }: AgentDatabase,
+  uuid: string,
+  work: (transaction: Queryable) => Promise<T | null>,
+): Promise<T | null> {
+  const written = await orm.transaction(async (transaction) => {
+    const result = await work(transaction);
+    return result === null ? null : { result, change: await announceAgent(transaction, uuid) };
+  });
+  if (written === null) return null;
+  onAgentChanged(written.change);
+  return written.result;
+}
+
+/** Changes one agent of the organization under its row lock. Null where there is none, or `work` finds nothing to do. */
 export async function changeAgent<T>(
-  { orm }: Database,
+  database: AgentDatabase,
   agent: { organizationId: string; uuid: string },
   work: (transaction: Queryable) => Promise<T | null>,
 ): Promise<T | null> {
   const { organizationId, uuid } = agent;
   if (!isUuid(organizationId) || !isUuid(uuid)) return null;
-  return orm.transaction(async (transaction) => {
+  return writeAgent(database, uuid, async (transaction) => {
     const [locked] = await transaction
       .update(agents)
       .set({ updatedAt: sql`now()` })
       .where(and(eq(agents.organizationId, organizationId), eq(agents.uuid, uuid)))
       .returning({ uuid: agents.uuid });
-    const result = locked === undefined ? null : await work(transaction);
-    if (result !== null) await announceAgent(transaction, uuid);
-    return result;
+    return locked === undefined ? null : work(transaction);
   });
 }
 

@@ -1,12 +1,12 @@
 import { and, desc, eq, sql } from 'drizzle-orm';
 import { isUuid } from '../base/ids.js';
-import { changeAgent, existing, readAgent } from './agent-rows.js';
-import type { Database, Queryable } from './database.js';
+import { changeAgent, existing, readAgent, type AgentDatabase } from './agent-rows.js';
+import type { Queryable } from './database.js';
 import { agentVersions } from './schema.js';
 import type { AgentContent, AgentStore, AgentVersion, VersionStatus } from './store.js';
 
 /** Versions of agents in PostgreSQL. */
-export function createAgentVersionStore(database: Database): Pick<AgentStore, 'putDraft' | 'publish' | 'listVersions' | 'restore'> {
+export function createAgentVersionStore(database: AgentDatabase): Pick<AgentStore, 'putDraft' | 'publish' | 'listVersions' | 'restore'> {
   const { orm } = database;
   return {
     putDraft: (organizationId, uuid, content) =>

@@ -1,9 +1,8 @@
 import { and, desc, eq, isNull, sql, type SQL } from 'drizzle-orm';
 import { capabilityUuid, isUuid, randomSecret } from '../base/ids.js';
 import { hashSecret } from './accounts.js';
-import { agentColumns, announceAgent, changeAgent, existing, findCallableAgent, readAgent } from './agent-rows.js';
+import { agentColumns, changeAgent, existing, findCallableAgent, readAgent, writeAgent, type AgentDatabase } from './agent-rows.js';
 import { createAgentVersionStore, insertFirstVersion } from './agent-versions.js';
-import type { Database } from './database.js';
 import { storableText } from './encode-json.js';
 import { decodeCursor, pageLimit, toPage } from './page.js';
 import { agents } from './schema.js';
@@ -13,21 +12,22 @@ import type { Agent, AgentStore } from './store.js';
 const STREAM_TOKEN_BYTES = 24;
 
 /** Agents in PostgreSQL. Every change tells the nodes to forget what they cached. */
-export function createAgentStore(database: Database): AgentStore {
+export function createAgentStore(database: AgentDatabase): AgentStore {
   const { orm } = database;
   return {
     ...createAgentVersionStore(database),
     ...createStreamTokenStore(database),
 
-    create: (input) =>
-      orm.transaction(async (transaction) => {
-        const uuid = capabilityUuid();
-        const { organizationId, ownerUserId } = input;
+    async create(input) {
+      const uuid = capabilityUuid();
+      const { organizationId, ownerUserId } = input;
+      const agent = await writeAgent(database, uuid, async (transaction) => {
         await transaction.insert(agents).values({ uuid, organizationId, ownerUserId, name: storableText(input.name) });
         await insertFirstVersion(transaction, uuid, input);
-        await announceAgent(transaction, uuid);
-        return existing(await readAgent(transaction, uuid));
-      }),
+        return readAgent(transaction, uuid);
+      });
+      return existing(agent);
+    },
 
     async list(organizationId, request) {
       if (!isUuid(organizationId)) return { items: [], nextCursor: null };
@@ -79,7 +79,7 @@ export function createAgentStore(database: Database): AgentStore {
   };
 }
 
-function createStreamTokenStore(database: Database): Pick<AgentStore, 'rotateStreamToken' | 'removeStreamToken'> {
+function createStreamTokenStore(database: AgentDatabase): Pick<AgentStore, 'rotateStreamToken' | 'removeStreamToken'> {
   return {
     rotateStreamToken: (organizationId, uuid, overlapMs) =>
       changeAgent(database, { organizationId, uuid }, async (transaction) => {

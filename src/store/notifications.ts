@@ -20,6 +20,8 @@ interface Subscription {
 
 /** Notifications and the end of the connection that hears them. */
 export interface NotificationListener extends Notifications {
+  /** Tells the subscribers of this node at once what was committed; they hear it again through the database. */
+  deliverHere<K extends Channel>(channel: K, payload: NotificationPayloads[K]): void;
   close(): Promise<void>;
 }
 
@@ -36,9 +38,12 @@ export async function openNotifications(options: {
   const { database, poolConfig, clock, log } = options;
   const subscriptions = new Map<string, Set<Subscription>>(channels.map((channel) => [channel, new Set()]));
 
+  function tell(channel: string, payload: unknown): void {
+    for (const { onPayload } of [...(subscriptions.get(channel) ?? [])]) callSafely(() => onPayload(payload as never), log);
+  }
+
   function deliver(channel: string, text: string): void {
-    const audience = subscriptions.get(channel);
-    if (audience === undefined || audience.size === 0) return;
+    if ((subscriptions.get(channel)?.size ?? 0) === 0) return;
     let payload: unknown;
     try {
       payload = JSON.parse(text);
@@ -46,7 +51,7 @@ export async function openNotifications(options: {
       log.warn('A notification is not JSON', { channel, reason: (error as Error).name });
       return;
     }
-    for (const { onPayload } of [...audience]) callSafely(() => onPayload(payload as never), log);
+    tell(channel, payload);
   }
 
   function announceLoss(): void {
@@ -72,6 +77,7 @@ export async function openNotifications(options: {
       return () => void subscriptions.get(channel)?.delete(subscription);
     },
 
+    deliverHere: tell,
     close: () => connection.close(),
   };
 }

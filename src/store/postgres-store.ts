@@ -36,7 +36,7 @@ export async function openStore(options: {
     const listener = await openNotifications({ database, poolConfig, clock, log });
     return {
       accounts: translatingErrors(createAccountStore(database)),
-      agents: translatingErrors(createAgentStore(database)),
+      agents: translatingErrors(createAgentStore({ ...database, onAgentChanged: (change) => listener.deliverHere('agent_changed', change) })),
       telephonyConfigs: translatingErrors(createTelephonyConfigStore(database, secrets)),
       vendorCredentials: translatingErrors(createVendorCredentialStore(database, secrets)),
       quotas: translatingErrors(createQuotaStore(database)),

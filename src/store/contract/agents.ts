@@ -51,7 +51,7 @@ export interface CallableAgent {
   readonly settledForMs: number | null;
 }
 
-/** Agents and their versions. Every change is announced as `agent_changed`. */
+/** Agents and their versions. Every change is announced as `agent_changed`: on this node before the method resolves. */
 export interface AgentStore {
   /** The content becomes published version 1. */
   create(input: { organizationId: string; ownerUserId: string; name: string } & AgentContent): Promise<Agent>;
