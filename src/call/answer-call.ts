@@ -132,16 +132,15 @@ async function validateSession(control: ProviderControl, call: ProviderCall, sig
 }
 
 async function bindSession(
-  { run, request, callable }: MintedCall,
+  { run, callable }: MintedCall,
   { start, config, context }: { start: StreamStart; config: TelephonyConfig; context: CallContext },
   store: Store,
 ): Promise<void> {
-  const domain = request.query['Domain'] ?? request.query['domain'] ?? start.account ?? config.account;
   const result = await store.runs.bindSession(run.id, {
     sessionId: start.sessionId,
     telephonyConfigId: config.id,
     ...context,
-    logs: { inbound_webhook: { ...start.webhookLog, domain, agent_version: callable.version.number } },
+    logs: { inbound_webhook: { ...start.webhookLog, domain: config.account, agent_version: callable.version.number } },
   });
   if (result === 'duplicate') throw new AgentStreamError('duplicate-stream');
   if (result === 'ended') throw new AgentStreamError('internal-error', { message: 'The run ended before its call was answered' });

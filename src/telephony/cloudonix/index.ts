@@ -15,9 +15,7 @@ export const cloudonix: ProviderModule<CloudonixCredentials> = {
   canTransfer: { cold: true, warm: true },
   accountOf: (credentials) => normaliseDomain(credentials.domain_id) ?? credentials.domain_id,
   accountOfStream(query, start) {
-    const named = [query['Domain'], query['domain'], start.account, start.customParameters['Domain']].find(
-      (value) => value !== undefined && value.trim() !== '',
-    );
+    const named = [query['Domain'], query['domain'], start.account].find((value) => value !== undefined && value.trim() !== '');
     return named === undefined ? null : normaliseDomain(named);
   },
   hasControlCredential: (credentials) => credentials.bearer_token !== undefined,

@@ -51,12 +51,17 @@ export function parseStart(message: JsonRecord): StreamMessage {
   return { type: 'start', start: describeStart(start, { streamId, sessionId, callId }, format) };
 }
 
+/** A domain given as `<Parameter name="Domain">`, by carriers that strip a URL's query and send no account. */
+function readDomainParameter(parameters: unknown): string | undefined {
+  return isRecord(parameters) ? (readText(parameters['Domain']) ?? readText(parameters['domain'])) : undefined;
+}
+
 function describeStart(
   start: JsonRecord,
   ids: { readonly streamId: string; readonly sessionId: string; readonly callId: string },
   format: AudioFormat,
 ): StreamStart {
-  const account = readText(start['accountSid']);
+  const account = readText(start['accountSid']) ?? readDomainParameter(start['customParameters']);
   const from = readText(start['from']);
   const to = readText(start['to']);
   const context = readText(start['context'], 64);
