@@ -9,6 +9,12 @@ import { isTimeLeft } from './dead-air.js';
 import { startReply, type ModelPass, type Reply, type SpeechAction } from './reply.js';
 import type { Voice } from './speaker.js';
 
+/**
+ * Between the last words and taking the call away: the carrier plays them later than our clock says, by the network and its own buffer,
+ * and what it has not played by then is lost.
+ */
+const LAST_WORDS_MARGIN_MS = 300;
+
 /** What the agent does besides speaking. */
 export type CallAction = Extract<WorkflowAction, { type: 'hang-up' | 'transfer' }>;
 
@@ -258,7 +264,12 @@ class CallDialogue implements Dialogue {
     const { speech, then } = split(following);
     const actions = [...entry.then, ...then];
     if (speech.length > 0) this.#speak(speech, actions, { turnId: null, isWorkflowReply: true });
-    else for (const action of actions) this.#options.listener.onCallAction(action);
+    else if (ending === 'heard' && heardText !== '') this.#options.clock.setTimer(LAST_WORDS_MARGIN_MS, () => this.#act(actions));
+    else this.#act(actions);
+  }
+
+  #act(actions: readonly CallAction[]): void {
+    if (this.#stage !== 'closed') for (const action of actions) this.#options.listener.onCallAction(action);
   }
 
   /** Makes room for a reply to an event. The conversation keeps what was heard; what the live reply led to is superseded. */

@@ -15,8 +15,9 @@ describe('hanging up', () => {
     const outcome = await expectCleanEnd(call, 'agent_hangup');
     const [request] = call.control.requests;
     expect(call.control.requests.map(({ type }) => type)).toEqual(['hang-up']);
-    expect(request?.atMs).toBeGreaterThanOrEqual(agentHeardUntilMs(call));
-    expect(request?.atMs).toBeLessThanOrEqual(agentHeardUntilMs(call) + 40);
+    // A margin for a carrier that plays later than our clock says, and no more.
+    expect(request?.atMs).toBeGreaterThanOrEqual(agentHeardUntilMs(call) + 200);
+    expect(request?.atMs).toBeLessThanOrEqual(agentHeardUntilMs(call) + 400);
     expect(call.eventsOf('hangup-confirmed')).toHaveLength(1);
     expect(call.transcript().at(-1)).toBe(`agent: ${GOODBYE}`);
     expect(outcome.ending.close).toEqual({ code: 1000, reason: 'Call ended' });
@@ -45,7 +46,13 @@ describe('hanging up', () => {
   it('waits for a goodbye that the carrier plays late', async () => {
     const call = await whileSayingGoodbye({ playoutDelayMs: 240, marks: 'played' });
     await expectCleanEnd(call, 'agent_hangup');
-    expect(call.control.requests[0]?.atMs).toBeGreaterThanOrEqual(agentHeardUntilMs(call) - 100);
+    expect(call.control.requests[0]?.atMs).toBeGreaterThanOrEqual(agentHeardUntilMs(call));
+  });
+
+  it('clips no goodbye where the carrier plays late and never tells', async () => {
+    const call = await whileSayingGoodbye({ playoutDelayMs: 240, marks: 'never' });
+    await expectCleanEnd(call, 'agent_hangup');
+    expect(call.control.requests[0]?.atMs).toBeGreaterThanOrEqual(agentHeardUntilMs(call));
   });
 
   it('closes a socket whose peer does not answer', async () => {
