@@ -11,7 +11,7 @@ import { startFakeCloudonix, type FakeCloudonix } from '../../src/simulator/fake
 import type { Agent, Run, Store, TelephonyConfig } from '../../src/store/store.js';
 import { defaultDocument } from '../../src/workflow/default-document.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
-import { waitFor, waitUntil } from './wait-for.js';
+import { waitFor } from './wait-for.js';
 
 /** Nodes that share a database share the key of its credentials. */
 const SECRET_KEY = randomBytes(32).toString('hex');
@@ -114,9 +114,6 @@ export async function startCallServer(options: CallServerOptions = {}): Promise<
   const node = await startNode(config, { log: createLog('debug', sink), version: '0.0.0-test' });
   const { store } = node;
   let tenants = 0;
-  // The node was told of an agent before this listener is.
-  const announced = new Set<string>();
-  const unsubscribe = store.notifications.subscribe('agent_changed', ({ uuid }) => void announced.add(uuid));
 
   async function createTenant(): Promise<CallTenant> {
     tenants += 1;
@@ -152,18 +149,15 @@ export async function startCallServer(options: CallServerOptions = {}): Promise<
     tenant,
     logLines,
     createTenant,
-    async createAgent({ tenant: owner = tenant, workflow = defaultDocument, settings = {}, variables = {} } = {}) {
-      const agent = await store.agents.create({
+    createAgent: ({ tenant: owner = tenant, workflow = defaultDocument, settings = {}, variables = {} } = {}) =>
+      store.agents.create({
         organizationId: owner.organizationId,
         ownerUserId: owner.userId,
         name: 'Reception',
         workflow,
         settings: { ...quietSettings, ...settings },
         variables,
-      });
-      await waitUntil('the node to know the agent', () => announced.has(agent.uuid));
-      return agent;
-    },
+      }),
     streamUrl: (agentUuid, urlOptions) => `${node.url.replace(/^http/, 'ws')}${streamPath(agentUuid, urlOptions)}`,
     async request(method, path, body, { key } = tenant) {
       const headers = { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
@@ -180,7 +174,6 @@ export async function startCallServer(options: CallServerOptions = {}): Promise<
       return items.filter(({ agentUuid }) => agentUuid === agent.uuid).map(({ closeCode, reason }) => ({ closeCode, reason }));
     },
     async stop() {
-      unsubscribe();
       await node.stop();
       await cloudonix.close();
       if (options.database === undefined) await database.drop();
