@@ -162,6 +162,8 @@ export class CallSession {
       send: (frame) => stream.sendMedia(frame),
       sendMark: (name) => stream.sendMark(name),
       sendClear: () => {
+        // Nobody is left to hear what is cleared.
+        if (this.#exit.signal.aborted) return;
         stream.sendClear();
         this.#record('playout-cleared');
       },

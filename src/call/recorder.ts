@@ -59,7 +59,7 @@ export async function openRecorder(path: string | null, onFailure: (error: Error
 }
 
 /** Closes a recorder within bounds. Resolves to false where the recording is missing or incomplete. Never rejects. */
-export async function closeRecorder(recorder: Recorder, nowMs: number, clock: Clock): Promise<boolean> {
+export async function closeRecorder(recorder: Pick<Recorder, 'close'>, nowMs: number, clock: Clock): Promise<boolean> {
   const waiting = new AbortController();
   const tooLate = sleep(clock, CLOSE_LIMIT_MS, waiting.signal).then(
     () => false,
@@ -87,19 +87,6 @@ function createRecorder(file: WriteStream | null, path: string | null, onFailure
     onFailure(error);
   });
 
-  /** Places a frame at `startSample`; what is already on disk or beyond the window is left out. */
-  const place = (frame: Uint8Array, startSample: number, channel: 0 | 1): number => {
-    let total = 0;
-    for (let i = 0; i < frame.length; i += 1) {
-      const value = mulawToLinear[frame[i] ?? 0] ?? 0;
-      total += value < 0 ? -value : value;
-      const sample = startSample + i;
-      if (sample < writtenSamples || sample >= writtenSamples + WINDOW_SAMPLES) continue;
-      ring[(sample % WINDOW_SAMPLES) * 2 + channel] = value;
-    }
-    return frame.length === 0 ? 0 : Math.round(total / frame.length);
-  };
-
   const writeUpTo = (untilSample: number) => {
     const samples = Math.min(untilSample - writtenSamples, WINDOW_SAMPLES);
     if (samples <= 0) return;
@@ -119,6 +106,21 @@ function createRecorder(file: WriteStream | null, path: string | null, onFailure
       return;
     }
     file.write(chunk);
+  };
+
+  /** Places a frame at `startSample`; what is already on disk is left out. */
+  const place = (frame: Uint8Array, startSample: number, channel: 0 | 1): number => {
+    const endSample = startSample + frame.length;
+    // A flush is overdue: rather settle early than lose what comes.
+    while (endSample > writtenSamples + WINDOW_SAMPLES) writeUpTo(endSample - WINDOW_SAMPLES / 2);
+    let total = 0;
+    for (let i = 0; i < frame.length; i += 1) {
+      const value = mulawToLinear[frame[i] ?? 0] ?? 0;
+      total += value < 0 ? -value : value;
+      const sample = startSample + i;
+      if (sample >= writtenSamples) ring[(sample % WINDOW_SAMPLES) * 2 + channel] = value;
+    }
+    return frame.length === 0 ? 0 : Math.round(total / frame.length);
   };
 
   return {

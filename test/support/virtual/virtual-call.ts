@@ -54,12 +54,13 @@ export interface VirtualCallOptions {
   /** By number of the utterance, from 0: the greeting, unless it is cached. */
   readonly tts?: (index: number) => UtteranceScript;
   readonly control?: ScriptedControlOptions;
+  /** Messages of the carrier's handshake, as they are on the wire. */
+  readonly handshake?: readonly string[];
   readonly marks?: MarkEcho;
   /** How far the carrier's play-out lags behind. */
   readonly playoutDelayMs?: number;
   readonly remainingMs?: number;
   readonly recordingPath?: string;
-  readonly onRecordingFailed?: (error: Error) => void;
   readonly phrases?: PhraseCache;
   /** Changes what the call is made of: to inject faults. */
   readonly adjust?: (options: CallOptions) => CallOptions;
@@ -146,10 +147,10 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
   const graph = graphOf(options.nodes ?? defaultNodes, options.edges ?? defaultEdges, { settings });
   const models: ResolvedModels = { stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice } };
 
-  carrier.open();
+  carrier.open(options.handshake);
   const start = await stream.handshake(cloudonixDialect);
   const startedAtMs = clock.nowMs();
-  const recorder = await openRecorder(options.recordingPath ?? null, options.onRecordingFailed ?? (() => undefined));
+  const recorder = await openRecorder(options.recordingPath ?? null, ({ message }) => writer.append('recording-failed', { message }, clock.nowMs()));
   await options.beforeAnswer?.(carrier);
   const callOptions: CallOptions = {
     runId: '01980000-0000-7000-8000-000000000001',
@@ -187,6 +188,8 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
     while (!holds()) {
       if (clock.nowMs() >= deadlineMs) throw new Error(`It did not come about within ${limitMs} ms.\n${describe(events)}`);
       await clock.advance(20);
+      // The disk works in real time: once the stream is over, it is waited for.
+      if (options.recordingPath !== undefined && carrier.socket.isOver) await new Promise((resolve) => setTimeout(resolve, 5));
     }
   };
   const eventsOf = (type: string) => events.filter((event) => event.type === type);

@@ -84,9 +84,8 @@ export class VirtualCarrier {
   }
 
   /** Sends the handshake; media follows at once. */
-  open(): void {
-    this.socket.deliver(serializeConnected());
-    this.socket.deliver(serializeStart(carrierCall));
+  open(handshake: readonly string[] = [serializeConnected(), serializeStart(carrierCall)]): void {
+    for (const message of handshake) this.socket.deliver(message);
     this.#pump = repeat(this.#clock, FRAME_MS, () => this.#sendFrame());
   }
 
@@ -138,12 +137,12 @@ export class VirtualCarrier {
   }
 
   /** The caller hangs up, or the provider ends the stream: `stop`, then the socket closes. */
-  stops(options: { readonly isClosing: boolean } = { isClosing: true }): void {
+  stops({ isClosing = true, message = serializeStop(carrierCall, (this.#sequence += 1)) } = {}): void {
     if (this.#hasStopped) return;
-    this.socket.deliver(serializeStop(carrierCall, (this.#sequence += 1)));
+    this.socket.deliver(message);
     this.#hasStopped = true;
     this.#pump?.cancel();
-    if (options.isClosing) this.#later(20, () => this.socket.closeByPeer(1000, 'stream ended'));
+    if (isClosing) this.#later(20, () => this.socket.closeByPeer(1000, 'stream ended'));
   }
 
   /** The socket closes without a `stop`. */
