@@ -89,6 +89,13 @@ describe('the set-up link', () => {
   });
 });
 
+describe('metrics', () => {
+  it('are open on this machine, and closed to whom an unknown proxy brings', async () => {
+    expect((await fetch(`${url}/metrics`)).status).toBe(200);
+    expect((await fetch(`${url}/metrics`, { headers: { 'X-Forwarded-For': '127.0.0.1' } })).status).toBe(401);
+  });
+});
+
 describe('agents', () => {
   it('come from the example', async () => {
     const created = await run('agents', 'create', '--name', 'Reception', '--from', 'examples/reception.json');

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { privateRanges } from '../../config.js';
+import { privateRanges, type Config } from '../../config.js';
 import { deadlineSignal } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import type { Authenticator } from '../auth.js';
@@ -22,6 +23,12 @@ async function ping({ store, clock }: AppServices): Promise<void> {
   }
 }
 
+/** True for a client in a private network. Behind a proxy that is not trusted nobody counts as near: its own address says nothing. */
+function isNear(request: IncomingMessage, config: Pick<Config, 'trustProxy'>): boolean {
+  const isHidden = request.headers['x-forwarded-for'] !== undefined && !isInRanges(request.socket.remoteAddress ?? '', config.trustProxy);
+  return !isHidden && isInRanges(clientAddress(request, config), privateRanges);
+}
+
 /** Liveness, readiness and metrics, at the root and outside the OpenAPI document. */
 export function operationRoutes(services: AppServices, authenticator: Authenticator): FastifyPluginAsyncZod {
   const { liveCalls, config, metrics } = services;
@@ -38,7 +45,7 @@ export function operationRoutes(services: AppServices, authenticator: Authentica
 
     // Call volumes are nobody's business on the internet; scrapers sit in the same network.
     app.get('/metrics', { schema, config: { rateLimit: false } }, async (request, reply) => {
-      if (!isInRanges(clientAddress(request.raw, config), privateRanges)) await authenticator.authenticate(request);
+      if (!isNear(request.raw, config)) await authenticator.authenticate(request);
       return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
     });
   };
