@@ -31,7 +31,7 @@ export function runControlRoutes({ store, liveCalls, clock }: AppServices): Fast
 
   return async (app) => {
     const common = { tags, params: idParams, response: { 202: acceptedSchema } };
-    app.post('/runs/:id/hangup', { schema: { ...common, summary: 'Say goodbye and hang up', body: noArguments } }, async (request, reply) =>
+    app.post('/runs/:id/hangup', { schema: { ...common, summary: 'Hang up at once, without a goodbye', body: noArguments } }, async (request, reply) =>
       reply.code(202).send(await control(principalOf(request).organizationId, request.params.id, { type: 'hangup' })),
     );
 
