@@ -264,8 +264,16 @@ class CallDialogue implements Dialogue {
     const { speech, then } = split(following);
     const actions = [...entry.then, ...then];
     if (speech.length > 0) this.#speak(speech, actions, { turnId: null, isWorkflowReply: true });
-    else if (ending === 'heard' && heardText !== '') this.#options.clock.setTimer(LAST_WORDS_MARGIN_MS, () => this.#act(actions));
+    else if (actions.length > 0 && ending === 'heard' && heardText !== '') this.#actAfterMargin(actions);
     else this.#act(actions);
+  }
+
+  /** What happens meanwhile may leave nothing to be done: the call's time may have come to its end. */
+  #actAfterMargin(actions: readonly CallAction[]): void {
+    const { phase } = this.#state;
+    this.#options.clock.setTimer(LAST_WORDS_MARGIN_MS, () => {
+      if (this.#state.phase === phase) this.#act(actions);
+    });
   }
 
   #act(actions: readonly CallAction[]): void {

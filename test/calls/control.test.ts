@@ -372,4 +372,14 @@ describe('the end of the call’s time', () => {
     expect(call.control.requests.map(({ type }) => type)).toEqual(['hang-up']);
     expect(call.transcript().at(-1)).toContain('Goodbye.');
   });
+
+  it('comes before a transfer that was announced a moment ago', async () => {
+    const call = await afterGreeting(transferDocument('cold'));
+    call.carrier.says('Can I talk to somebody?');
+    await call.untilEvent('agent-said', 2);
+    call.session.requestEnd('quota_exceeded');
+    await expectCleanEnd(call, 'quota_exceeded');
+    expect(call.eventsOf('transfer-started')).toEqual([]);
+    expect(call.control.requests.map(({ type }) => type)).toEqual(['hang-up']);
+  });
 });
