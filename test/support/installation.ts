@@ -83,9 +83,14 @@ export async function createSimulatorConfig(url: string): Promise<void> {
 }
 
 /** Creates an agent with the demo's document, and returns its UUID. */
-export async function createAgent(url: string, settings: Readonly<Record<string, unknown>> = {}, workflow: unknown = demoDocument): Promise<string> {
+export async function createAgent(
+  url: string,
+  settings: Readonly<Record<string, unknown>> = {},
+  workflow: unknown = demoDocument,
+  key = API_KEY,
+): Promise<string> {
   const body = { name: 'Front desk', workflow_definition: workflow, settings: { ...quietSettings, ...settings } };
-  return String((await sendWell(url, 'POST', '/api/v1/agents', { body }))['uuid']);
+  return String((await sendWell(url, 'POST', '/api/v1/agents', { body, key }))['uuid']);
 }
 
 /** Sets how many calls the organization may hold. */
@@ -100,8 +105,8 @@ export async function setQuota(url: string, quota: { minutes: number | null; run
 }
 
 /** Runs of an agent, newest first. */
-export async function runsOf(url: string, agentUuid: string): Promise<readonly RunJson[]> {
-  const { items } = await sendWell(url, 'GET', `/api/v1/runs?limit=200&agent_uuid=${agentUuid}`);
+export async function runsOf(url: string, agentUuid: string, key = API_KEY): Promise<readonly RunJson[]> {
+  const { items } = await sendWell(url, 'GET', `/api/v1/runs?limit=200&agent_uuid=${agentUuid}`, { key });
   return (items ?? []) as unknown as readonly RunJson[];
 }
 
@@ -109,13 +114,13 @@ export async function runsOf(url: string, agentUuid: string): Promise<readonly R
 export const hasEnded = ({ state }: RunJson): boolean => state === 'completed' || state === 'failed';
 
 /** The agent's newest run once `isReached` holds. */
-export function waitForRun(url: string, agentUuid: string, isReached: (run: RunJson) => boolean): Promise<RunJson> {
-  return waitFor('the run', async () => (await runsOf(url, agentUuid)).slice(0, 1).find(isReached), 60_000);
+export function waitForRun(url: string, agentUuid: string, isReached: (run: RunJson) => boolean, key = API_KEY): Promise<RunJson> {
+  return waitFor('the run', async () => (await runsOf(url, agentUuid, key)).slice(0, 1).find(isReached), 60_000);
 }
 
 /** What was said in a run. */
-export async function transcriptOf(url: string, runId: string): Promise<readonly LineJson[]> {
-  return ((await sendWell(url, 'GET', `/api/v1/runs/${runId}/transcript`)).items ?? []) as unknown as readonly LineJson[];
+export async function transcriptOf(url: string, runId: string, key = API_KEY): Promise<readonly LineJson[]> {
+  return ((await sendWell(url, 'GET', `/api/v1/runs/${runId}/transcript`, { key })).items ?? []) as unknown as readonly LineJson[];
 }
 
 /** All events of a run. */
