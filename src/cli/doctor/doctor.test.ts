@@ -11,6 +11,7 @@ import { databaseCheck } from './database-check.js';
 import type { DoctorContext } from './finding.js';
 import { createClockCheck, dataDirectoryCheck, espeakCheck, nodeCheck, portCheck } from './machine-checks.js';
 import { publicUrlCheck, telephonyCheck } from './server-checks.js';
+import { vendorCheck } from './vendor-check.js';
 
 const servers: Server[] = [];
 afterEach(() => servers.splice(0).forEach((server) => server.close()));
@@ -114,6 +115,24 @@ describe('checks of the database', () => {
     expect(finding?.status).toBe('problem');
     expect(finding?.text).toBe('DATABASE_URL does not answer (ECONNREFUSED)');
     expect(JSON.stringify(finding)).not.toContain('s3cret');
+  });
+});
+
+describe('the check of vendors', () => {
+  const texts = async (options: Parameters<typeof contextFor>[0]) => (await vendorCheck.run(contextFor(options))).map(({ status, text }) => `${status} ${text}`);
+  const simulated = ['note speech-to-text: simulated (no key)', 'note language model: simulated (no key)', 'note text-to-speech: simulated (no key)'];
+
+  it('counts keys of the environment, and those that the organization has stored', async () => {
+    expect(await texts({})).toEqual(simulated);
+    expect(await texts({ env: { OPENAI_API_KEY: 'key' } })).toEqual([simulated[0], 'ok language model: OpenAI or compatible', simulated[2]]);
+    const url = await serve((_, response) => void response.end(JSON.stringify({ items: [{ vendor: 'deepgram' }], next_cursor: null })));
+    expect(await texts({ serverUrl: url, apiKey: 'key' })).toEqual(['ok speech-to-text: Deepgram', simulated[1], simulated[2]]);
+  });
+
+  it('goes by the environment where the server does not answer or refuses', async () => {
+    expect(await texts({ apiKey: 'key' })).toEqual(simulated);
+    const url = await serve((_, response) => void response.writeHead(401).end('{}'));
+    expect(await texts({ serverUrl: url, apiKey: 'wrong' })).toEqual(simulated);
   });
 });
 

@@ -1,27 +1,44 @@
+import { z } from 'zod';
 import type { Leg, VendorModule } from '../../speech/vendor.js';
 import { vendors } from '../../speech/registry.js';
-import { note, ok, type Check, type Finding } from './finding.js';
+import { createApiClient } from '../api-client.js';
+import { pageOf, readAnswer } from '../api-shapes.js';
+import { CliError } from '../cli-error.js';
+import { note, ok, type Check, type DoctorContext, type Finding } from './finding.js';
 
 const legNames: Readonly<Record<Leg, string>> = { stt: 'speech-to-text', llm: 'language model', tts: 'text-to-speech' };
 const legs: readonly Leg[] = ['stt', 'llm', 'tts'];
 
-/** True where the vendor needs no key, or the environment has one. Credentials stored at the server are not seen from here. */
-function hasKey(vendor: VendorModule, env: Readonly<Record<string, string | undefined>>): boolean {
-  return vendor.apiKeyEnv === null || (env[vendor.apiKeyEnv] ?? '') !== '';
+/** Vendors whose keys the organization has stored; none where no server answers or it is not known who asks. */
+async function storedVendors({ serverUrl, apiKey, fetch, clock, signal }: DoctorContext): Promise<readonly string[]> {
+  if (apiKey === undefined) return [];
+  const client = createApiClient({ serverUrl, apiKey, fetch, clock, signal });
+  try {
+    const answer = await client.request('GET', '/vendor-credentials');
+    return readAnswer(pageOf(z.looseObject({ vendor: z.string() })), answer, 'list vendor credentials').items.map(({ vendor }) => vendor);
+  } catch (error) {
+    // The checks of server and telephony say what is wrong with it.
+    if (error instanceof CliError) return [];
+    throw error;
+  }
 }
 
 /** What an agent that chooses no models gets for one leg, by the order of the registry. */
-function describeLeg(leg: Leg, candidates: readonly VendorModule[], env: Readonly<Record<string, string | undefined>>): Finding {
-  const offering = candidates.filter((vendor) => vendor[leg] !== undefined);
-  const chosen = offering.find((vendor) => !vendor.isSimulated && hasKey(vendor, env));
+function describeLeg(leg: Leg, hasKey: (vendor: VendorModule) => boolean): Finding {
+  const offering = vendors.filter((vendor) => vendor[leg] !== undefined);
+  const chosen = offering.find((vendor) => !vendor.isSimulated && hasKey(vendor));
   if (chosen !== undefined) return ok(`${legNames[leg]}: ${chosen.displayName}`);
   const keys = offering.flatMap((vendor) => (vendor.apiKeyEnv === null ? [] : [vendor.apiKeyEnv]));
   const cure = keys.length === 0 ? 'No vendor with a key serves this leg.' : `For real calls set ${keys.join(' or ')}, or store a credential.`;
-  return note(`${legNames[leg]}: simulated (no key in the environment)`, cure);
+  return note(`${legNames[leg]}: simulated (no key)`, cure);
 }
 
-/** Which vendor serves each leg by default. Says whether a key is there, never what it is. */
+/** Which vendor serves each leg by default, by keys of the environment and of the organization. Says whether a key is there, never what it is. */
 export const vendorCheck: Check = {
   title: 'Vendors',
-  run: async ({ env }) => legs.map((leg) => describeLeg(leg, vendors, env)),
+  async run(context) {
+    const stored = await storedVendors(context);
+    const hasKey = ({ name, apiKeyEnv }: VendorModule) => apiKeyEnv === null || (context.env[apiKeyEnv] ?? '') !== '' || stored.includes(name);
+    return legs.map((leg) => describeLeg(leg, hasKey));
+  },
 };
