@@ -4,7 +4,8 @@ import { renderSpeech } from '../../src/simulator/speech-clip.js';
 import { createSimulatedSpeech } from '../../src/simulator/simulated-speech.js';
 import { startFakeDeepgram } from '../support/fakes/deepgram.js';
 import { startCallServer } from '../support/call-server.js';
-import { placeStream, startMessage, stop, type Closing, type StreamCarrier } from '../support/stream-carrier.js';
+import { openCarrier, placeStream, startMessage, stop, type Closing, type StreamCarrier } from '../support/stream-carrier.js';
+import { waitUntil } from '../support/wait-for.js';
 import { answered, endedCase, type CloseCase, type CloseStage } from './stream-close-cases.js';
 
 /** An answered call whose carrier then breaks the protocol. */
@@ -62,12 +63,31 @@ const ends: readonly CloseCase[] = [
   }),
 ];
 
-const goingAway: readonly CloseCase[] = [
-  endedCase('server-going-away', 'the drain deadline passes', { code: 1001, reason: 'Server is going away' }, 'drained', async ({ server, agent, tenant }) => {
+const goingAwayClose = { code: 1001, reason: 'Server is going away' };
+
+/** Stops a node of its own, on the same database and Cloudonix, once the carrier is where `play` leaves it. */
+const whileStopping = (when: string, play: (url: string, stage: CloseStage) => Promise<StreamCarrier>): CloseCase =>
+  endedCase('server-going-away', when, goingAwayClose, 'drained', async (stage) => {
+    const { server, agent } = stage;
     const leaving = await startCallServer({ database: server.database, env: { CLOUDONIX_API_BASE_URL: server.cloudonix.baseUrl } });
-    const carrier = await placeStream(server, leaving.streamUrl(agent.uuid), { tenant });
-    await carrier.heard();
+    const carrier = await play(leaving.streamUrl(agent.uuid), stage);
+    await server.waitForRun(agent, () => true);
     await leaving.stop();
+    return carrier;
+  });
+
+const goingAway: readonly CloseCase[] = [
+  whileStopping('the drain deadline passes', async (url, { server, tenant }) => {
+    const carrier = await placeStream(server, url, { tenant });
+    await carrier.heard();
+    return carrier;
+  }),
+  whileStopping('in the handshake', (url) => openCarrier(url)),
+  whileStopping('while the session is validated', async (url, { server, tenant }) => {
+    server.cloudonix.setBehaviour('get-session', [{ type: 'hang' }], { forever: true });
+    const asked = server.cloudonix.requests.length;
+    const carrier = await placeStream(server, url, { tenant });
+    await waitUntil('Cloudonix to be asked', () => server.cloudonix.requests.length > asked);
     return carrier;
   }),
 ];
