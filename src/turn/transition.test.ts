@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { defaultTurnOptions, type TurnOptions } from './options.js';
 import { transition } from './transition.js';
-import { initialTurnState, type TurnEffect, type TurnEvent, type TurnState } from './turn.js';
+import { initialTurnState, type TurnEffect, type TurnEvent, type TurnState, type TurnTimer } from './turn.js';
 
 const options: TurnOptions = defaultTurnOptions;
 
@@ -25,7 +25,7 @@ const pause = (atMs: number): TurnEvent => ({ type: 'speech-pause', atMs, speech
 const final = (text: string, atMs: number): TurnEvent => ({ type: 'transcript-final', text, atMs });
 const interim = (text: string, atMs: number): TurnEvent => ({ type: 'transcript-interim', text, atMs });
 const settled = (atMs: number): TurnEvent => ({ type: 'transcript-settled', atMs });
-const timer = (name: 'idle' | 'endpointing' | 'transcript' | 'false-interruption', atMs: number): TurnEvent => ({ type: 'timer-fired', timer: name, atMs });
+const timer = (name: TurnTimer, atMs: number): TurnEvent => ({ type: 'timer-fired', timer: name, atMs });
 const requested = (atMs: number, allowInterrupt = true): TurnEvent => ({ type: 'reply-requested', replyId: 'r1', allowInterrupt, atMs });
 const started = (atMs: number): TurnEvent => ({ type: 'reply-started', replyId: 'r1', atMs });
 const replyEnded = (atMs: number): TurnEvent => ({ type: 'reply-ended', replyId: 'r1', atMs });
@@ -140,6 +140,87 @@ describe('an interruption', () => {
   });
 });
 
+describe('a voice', () => {
+  it('without words is taken for noise after a while: the transcript decides', () => {
+    const noisy = play([start(100), timer('wordless-voice', 4100)]);
+    expect(noisy.state.phase.name).toBe('endpointing');
+    const quiet = play([settled(4200)], options, noisy.state);
+    expect(quiet.last).toContain('note-event');
+    expect(quiet.state).toMatchObject({ phase: { name: 'listening' }, voice: { isOn: false } });
+  });
+
+  it('that goes on has its words answered when no new ones come', () => {
+    const { all } = play([start(100), interim('how much is it', 900), timer('wordless-voice', 4900), final('How much is it?', 5000), settled(5010), timer('endpointing', 5200)]);
+    expect(all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'How much is it?' }));
+  });
+
+  it('that goes on with more words is heard out', () => {
+    const { state } = play([start(100), interim('how', 900), timer('wordless-voice', 4900), interim('how much', 5000)]);
+    expect(state.phase).toMatchObject({ name: 'caller-speaking', words: { interim: 'how much' }, startedAtMs: 100 });
+  });
+
+  it('into which no reply may speak is heard out after the reply', () => {
+    const talking = play([requested(0, false), started(50), start(100), interim('I want', 900), replyEnded(1000)]);
+    expect(talking.state.phase).toMatchObject({ name: 'caller-speaking', words: { interim: 'I want' }, startedAtMs: 100 });
+    expect(talking.allNames).not.toContain('commit-turn');
+  });
+
+  it('without words, cleared for, lets the reply resume although it goes on', () => {
+    const { last, state } = play([...speaking, onset(1000), start(1100), timer('false-interruption', 5100)]);
+    expect(last).toEqual(['note-event', 'resume-playout']);
+    expect(state.voice.isOn).toBe(true);
+  });
+
+  it('that paused is not waited for when late words take the turn', () => {
+    const { state } = play([...speaking, onset(1000), start(1100), pause(1500), timer('false-interruption', 2800), final('Stop please.', 3000)]);
+    expect(state.phase).toMatchObject({ name: 'endpointing', words: { final: 'Stop please.' }, startedAtMs: 1100 });
+  });
+
+  it('whose reply comes to nothing while it interrupts leaves the floor to the caller, who may have paused', () => {
+    const speakingOn = play([requested(0), start(100), replyEnded(300)]);
+    expect(speakingOn.state.phase.name).toBe('caller-speaking');
+    const paused = play([requested(0), start(100), pause(500), replyEnded(600)]);
+    expect(paused.state.phase.name).toBe('listening');
+  });
+});
+
+describe('an acknowledging word', () => {
+  const said = [onset(1000), start(1100), pause(1400), final('Yes.', 1450), settled(1460)];
+  it('at the end of the reply is its answer', () => {
+    const { all } = play([...speaking, ...said, replyEnded(2000)]);
+    expect(all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'Yes.', startedAtMs: 1100, speechEndMs: 1200 }));
+  });
+  it('long before it is none', () => {
+    const { allNames, state } = play([...speaking, ...said, replyEnded(3100)]);
+    expect(allNames).not.toContain('commit-turn');
+    expect(state.phase.name).toBe('listening');
+  });
+});
+
+describe('words that settle late', () => {
+  const committed = play([start(0), interim('how much is', 800), pause(1000), timer('transcript', 2500)]);
+  it('are no second turn', () => {
+    const { allNames, state } = play([requested(2500), final('How much is', 2900), started(3000), replyEnded(5000)], options, committed.state);
+    expect(allNames).not.toContain('commit-turn');
+    expect(state.phase.name).toBe('listening');
+  });
+  it('and go on count for what is new', () => {
+    const { all } = play([requested(2500), started(2600), final('How much is a ticket?', 2900)], options, committed.state);
+    expect(all).toContainEqual({ type: 'discard-reply', replyId: 'r1' });
+    const { all: later } = play([requested(2500), final('How much is a ticket?', 2900), replyEnded(3000)], options, committed.state);
+    expect(later).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'a ticket?' }));
+  });
+});
+
+describe('a key', () => {
+  it('is a sign of life', () => {
+    const idle = play([requested(0), started(10), replyEnded(500), timer('idle', 10_500)]);
+    const { all, state } = play([{ type: 'key-pressed', atMs: 12_000 }], options, idle.state);
+    expect(all).toEqual([{ type: 'set-timer', timer: 'idle', delayMs: 10_000 }]);
+    expect(state.idleCount).toBe(0);
+  });
+});
+
 describe('silence', () => {
   it('is reported each time it lasts, and counted until the caller speaks', () => {
     const idle = play([requested(0), started(10), replyEnded(500), timer('idle', 10_500), timer('idle', 20_500)]);
@@ -155,13 +236,13 @@ describe('silence', () => {
 describe('any sequence of events', () => {
   const text = fc.constantFrom('', 'yes', 'mm-hm', 'I want a table', 'the', 'stop.');
   const event: fc.Arbitrary<TurnEvent> = fc.oneof(
-    fc.constantFrom('speech-onset', 'speech-start', 'speech-dropped', 'transcript-settled', 'vendor-turn-end').map((type) => ({ type, atMs: 0 })),
+    fc.constantFrom('speech-onset', 'speech-start', 'speech-dropped', 'transcript-settled', 'vendor-turn-end', 'key-pressed').map((type) => ({ type, atMs: 0 })),
     fc.constant<TurnEvent>({ type: 'speech-pause', atMs: 0, speechEndMs: 0 }),
     text.map((value): TurnEvent => ({ type: 'transcript-interim', atMs: 0, text: value })),
     text.map((value): TurnEvent => ({ type: 'transcript-final', atMs: 0, text: value })),
     fc.record({ type: fc.constant('reply-requested' as const), replyId: fc.constantFrom('a', 'b'), allowInterrupt: fc.boolean(), atMs: fc.constant(0) }),
     fc.record({ type: fc.constantFrom('reply-started' as const, 'reply-ended' as const), replyId: fc.constantFrom('a', 'b'), atMs: fc.constant(0) }),
-    fc.record({ type: fc.constant('timer-fired' as const), timer: fc.constantFrom('idle' as const, 'endpointing' as const, 'transcript' as const, 'false-interruption' as const), atMs: fc.constant(0) }),
+    fc.record({ type: fc.constant('timer-fired' as const), timer: fc.constantFrom('idle' as const, 'endpointing' as const, 'transcript' as const, 'false-interruption' as const, 'wordless-voice' as const), atMs: fc.constant(0) }),
   );
 
   it('never leaves the floor stuck: whoever falls silent, a timer or a reply is pending', () => {
@@ -188,10 +269,13 @@ describe('any sequence of events', () => {
           }
           const { phase } = state;
           if (phase.name === 'endpointing') expect([...running]).toEqual(expect.arrayContaining([phase.isSettled ? 'endpointing' : 'transcript']));
-          if (phase.name === 'interrupted' && phase.speechEndMs !== null) expect(running.has('false-interruption')).toBe(true);
+          if (phase.name === 'interrupted') expect(running.has('false-interruption')).toBe(true);
+          if (phase.name === 'caller-speaking') expect(running.has('wordless-voice')).toBe(true);
           if (phase.name === 'listening' && index > 0 && before.phase.name !== 'listening') expect(running.has('idle')).toBe(true);
         });
         expect(state.turnId).toBe(committed);
+        for (const effect of transition(state, { type: 'call-ended', atMs: 1000 }, options).effects) if (effect.type === 'cancel-timer') running.delete(effect.timer);
+        expect([...running]).toEqual([]);
       }),
       { numRuns: 2000 },
     );

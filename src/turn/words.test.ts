@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { completenessOf, endpointingDelayMs } from './endpointing.js';
 import { defaultTurnOptions } from './options.js';
-import { isAcknowledgement } from './words.js';
+import { isAcknowledgement, withoutKnown } from './words.js';
 
 describe('isAcknowledgement', () => {
   const words = defaultTurnOptions.interruption.acknowledgementWords;
@@ -10,6 +10,20 @@ describe('isAcknowledgement', () => {
   });
   it.each(['yes please book it', 'I see a problem', 'okay but', '', 'rights'])('%s is more than attention', (text) => {
     expect(isAcknowledgement(text, words)).toBe(false);
+  });
+});
+
+describe('withoutKnown', () => {
+  it.each([
+    ['How much is a ticket?', 'how much is', 'a ticket?'],
+    ['How much is?', 'how much is', ''],
+    ['Something else.', 'how much is', 'Something else.'],
+    ['How many', 'how much is', 'How many'],
+    ['How', 'how much is', 'How'],
+    ['Hello.', '', 'Hello.'],
+    ['  Well, how much?  ', 'well', 'how much?'],
+  ])('of %j, %j known, leaves %j', (text, known, left) => {
+    expect(withoutKnown(text, known)).toBe(left);
   });
 });
 
