@@ -10,7 +10,7 @@ const MAX_NAME_LENGTH = 128;
 const MAX_VALUE_LENGTH = 2000;
 
 const PREFIX = '/api/v1/agent-stream/';
-const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/;
+const PROVIDER_NAME = /^[a-z][a-z0-9-]{0,31}$/i;
 /** A stream token is base64url of at least 128 bits. */
 const STREAM_TOKEN = /^[A-Za-z0-9_-]{22,128}$/;
 

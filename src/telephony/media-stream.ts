@@ -12,8 +12,11 @@ import { openStreamSocket, type StreamEnding, type StreamSocket } from './stream
 
 export type { StreamEnding } from './stream-socket.js';
 
-/** Messages kept before the dialect is known, and control messages kept between handshake and start. */
+/** Messages kept before the dialect is known; then the peer is not read until it is. */
 const MAX_EARLY_MESSAGES = 8;
+
+/** Control messages kept between handshake and start, besides `stop`. */
+const MAX_WAITING_MESSAGES = 8;
 
 /** Receives what the caller's side sends. Callbacks are synchronous. */
 export interface MediaStreamSink {
@@ -156,6 +159,7 @@ class SocketMediaStream implements MediaStream {
           onMessage: (message) => this.#onMessage(message),
         });
         for (const { message, isBinary } of this.#early.splice(0)) this.#reader.read(message, isBinary);
+        this.#socket.resume();
       });
       if (result instanceof AgentStreamError) throw result;
       return result;
@@ -224,7 +228,8 @@ class SocketMediaStream implements MediaStream {
   #receive(message: Buffer, isBinary: boolean, receivedAtMs: number): void {
     this.#receivedAtMs = receivedAtMs;
     if (this.#phase.type === 'opening') {
-      if (this.#early.length < MAX_EARLY_MESSAGES) this.#early.push({ message, isBinary });
+      this.#early.push({ message, isBinary });
+      if (this.#early.length >= MAX_EARLY_MESSAGES) this.#socket.pause();
       this.#phase.onMessage();
     } else if (this.#phase.type !== 'refused') this.#reader?.read(message, isBinary);
   }
@@ -243,7 +248,7 @@ class SocketMediaStream implements MediaStream {
     if (phase.type !== 'ready' && phase.type !== 'streaming') this.#advance(message);
     else if (!isControl(message)) this.#judge(message, phase.wire.start);
     else if (phase.type === 'streaming') this.#deliver(message, phase.sink, phase.jitter);
-    else if (phase.waiting.length < MAX_EARLY_MESSAGES) phase.waiting.push(message);
+    else if (message.type === 'stop' || phase.waiting.length < MAX_WAITING_MESSAGES) keepWaiting(phase.waiting, message);
   }
 
   #advance(message: StreamMessage | { readonly type: 'media' }): void {
@@ -321,6 +326,11 @@ class SocketMediaStream implements MediaStream {
 
 /** Messages that belong to the call rather than to the protocol. */
 type ControlMessage = Extract<StreamMessage, { readonly type: 'dtmf' | 'mark' | 'stop' }>;
+
+/** Nothing follows a stop. */
+function keepWaiting(waiting: StreamMessage[], message: ControlMessage): void {
+  if (waiting.at(-1)?.type !== 'stop') waiting.push(message);
+}
 
 function isControl(message: StreamMessage): message is ControlMessage {
   return message.type === 'dtmf' || message.type === 'mark' || message.type === 'stop';

@@ -32,6 +32,9 @@ export interface StreamSocket {
   send(message: string | Buffer): void;
   /** As send; false, sending nothing, where the peer does not keep up. */
   sendDroppable(message: string | Buffer): boolean;
+  /** Reads no more of the peer for now; what was read already still comes. */
+  pause(): void;
+  resume(): void;
   /** Media is expected from now on. */
   expectMedia(): void;
   /** Media came. True where it had stalled. */
@@ -115,6 +118,8 @@ export function openStreamSocket({ socket, clock, log, limits }: StreamSocketOpt
     const cutOff = clock.setTimer(limits.closeMs, () => socket.terminate());
     state = { type: 'closing', ending: { code, reason: shortReason, byPeer: false }, cutOff };
     socket.close(code, shortReason);
+    // The peer's answer must be read.
+    socket.resume();
   }
 
   function endingOf(code: number, reason: Buffer): StreamEnding {
@@ -128,8 +133,7 @@ export function openStreamSocket({ socket, clock, log, limits }: StreamSocketOpt
     const message = toBuffer(data);
     if (admit(message.length, nowMs)) listener.onMessage(message, isBinary, nowMs);
   }));
-  socket.on('ping', guard((data: Buffer) => void admit(data.length, clock.nowMs())));
-  socket.on('pong', guard((data: Buffer) => void admit(data.length, clock.nowMs())));
+  for (const sign of ['ping', 'pong'] as const) socket.on(sign, guard((data: Buffer) => void admit(data.length, clock.nowMs())));
   socket.on('error', (error) => void (breach ??= breachOf(error)));
   socket.on('close', guard((code: number, reason: Buffer) => {
     if (state.type === 'closed') return;
@@ -152,6 +156,8 @@ export function openStreamSocket({ socket, clock, log, limits }: StreamSocketOpt
       socket.send(message);
       return true;
     },
+    pause: () => socket.pause(),
+    resume: () => socket.resume(),
     expectMedia: () => vitals.expectMedia(clock.nowMs()),
     noteMedia: (nowMs) => vitals.onMedia(nowMs),
     close,

@@ -3,7 +3,7 @@ import { encodeMulaw } from '../../src/audio/g711.js';
 import type { RunEvent } from '../../src/runs/events.js';
 import { defaultDocument } from '../../src/workflow/default-document.js';
 import { startCallServer, type CallServer } from '../support/call-server.js';
-import { media, placeStream, SILENCE, startMessage, stop, type StreamCarrier } from '../support/stream-carrier.js';
+import { connected, media, openCarrier, placeStream, SILENCE, startMessage, stop, type StreamCarrier } from '../support/stream-carrier.js';
 import { waitUntil } from '../support/wait-for.js';
 
 /**
@@ -103,6 +103,19 @@ describe('a call goes on through', () => {
     expect(new Set(digits.slice(5))).toEqual(new Set(['9']));
     expect(digits.length).toBeLessThanOrEqual(30);
     expect(of('dtmf-limited').length).toBeGreaterThan(0);
+  });
+
+  it('everything at once, before anybody can have answered', async () => {
+    const tenant = await server.createTenant();
+    const agent = await server.createAgent({ tenant });
+    const carrier = await openCarrier(server.streamUrl(agent.uuid));
+    server.cloudonix.addSession(tenant.domain, carrier.session);
+    const keys = Array.from({ length: 20 }, (_, index) => ({ event: 'dtmf', dtmf: { digit: String(index % 10) } }));
+    carrier.send(connected, startMessage(carrier.session, tenant.domain), ...Array.from({ length: 300 }, () => media()), ...keys, stop, stop);
+    expect(await carrier.closed).toEqual({ code: 1000, reason: 'Stream stopped' });
+    const run = await server.endedRun(agent);
+    expect(run).toMatchObject({ state: 'completed', endReason: 'caller_hangup' });
+    expect((await server.eventsOf(run)).filter(({ type }) => type === 'dtmf-received').length).toBeGreaterThanOrEqual(8);
   });
 
   it('a socket that answers the agent’s voice with nothing at all', async () => {

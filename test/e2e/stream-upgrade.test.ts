@@ -100,12 +100,15 @@ describe('which agent a path names', () => {
     expect(server.logLines.join('')).not.toContain(agentUuid);
   });
 
-  it.each([
-    ['upper case', (uuid: string) => uuid.toUpperCase()],
-    ['a trailing slash', (uuid: string) => `${uuid}/`],
-  ])('%s is that agent', async (_name, form) => {
+  it.each<[string, (uuid: string) => string]>([
+    ['upper case', (uuid) => server.streamUrl(uuid.toUpperCase())],
+    ['a trailing slash', (uuid) => server.streamUrl(`${uuid}/`)],
+    ['a provider in mixed case, path form,', (uuid) => server.streamUrl(uuid, { provider: 'Cloudonix' })],
+    ['a provider in mixed case, query form,', (uuid) => server.streamUrl(uuid, { provider: 'CLOUDONIX', form: 'query' })],
+    ['a trailing slash, query form,', (uuid) => server.streamUrl(`${uuid}/`, { form: 'query' })],
+  ])('%s is that agent', async (_name, urlOf) => {
     const agent = await server.createAgent();
-    const carrier = await placeStream(server, server.streamUrl(form(agent.uuid)));
+    const carrier = await placeStream(server, urlOf(agent.uuid));
     await carrier.heard();
     carrier.socket.close();
     await server.endedRun(agent);

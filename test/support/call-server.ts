@@ -17,7 +17,7 @@ import { waitFor } from './wait-for.js';
 const SECRET_KEY = randomBytes(32).toString('hex');
 
 /** The credential of every domain at the fake Cloudonix. */
-export const BEARER_TOKEN = 'XI0123456789012345678901234567890A';
+const BEARER_TOKEN = 'XI0123456789012345678901234567890A';
 
 /** An organization with its owner, an API key, and a Cloudonix domain of its own. */
 export interface CallTenant {
