@@ -76,14 +76,13 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
   let legs: OpenLegs | null = warmUp === null ? null : open();
   try {
     const context = callContextOf(minted.request, { provider: provider.name, agentUuid: run.agentUuid, agentVariables: callable.version.variables }, start);
-    const [recorder] = await Promise.all([
-      openRecorder(settings.recording.enabled ? ports.recordings.pathOf(run) : null, (error) =>
-        events.append('recording-failed', { message: error.message }, 0),
-      ),
-      validateSession(control, call, stream.closed, events),
-    ]);
+    await validateSession(control, call, stream.closed, events);
     await bindSession(minted, { start, config, context }, store);
     legs ??= open();
+    // Not before the call is one: what is refused leaves no file, open or on disk.
+    const recorder = await openRecorder(settings.recording.enabled ? ports.recordings.pathOf(run) : null, (error) =>
+      events.append('recording-failed', { message: error.message }, 0),
+    );
     void markRunning(run, stream, ports);
     return new CallSession({
       runId: run.id,

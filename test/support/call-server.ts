@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import type { Clock } from '../../src/base/clock.js';
 import { createLog } from '../../src/base/log.js';
 import { startNode, type RunningNode } from '../../src/cli/node.js';
 import { parseConfig } from '../../src/config.js';
@@ -92,6 +93,8 @@ export interface CallServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Shared with another node, which drops it. Default: one of its own. */
   readonly database?: TestDatabase;
+  /** Default: real time. */
+  readonly clock?: Clock;
 }
 
 /** Starts a node. */
@@ -111,7 +114,11 @@ export async function startCallServer(options: CallServerOptions = {}): Promise<
   });
   const logLines: string[] = [];
   const sink = new Writable({ write: (chunk: Buffer, _encoding, done) => (logLines.push(chunk.toString()), done()) });
-  const node = await startNode(config, { log: createLog('debug', sink), version: '0.0.0-test' });
+  const node = await startNode(config, {
+    log: createLog('debug', sink),
+    version: '0.0.0-test',
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+  });
   const { store } = node;
   let tenants = 0;
 
