@@ -52,6 +52,8 @@ export function createFloor(options: {
         result.effects.forEach(run);
       }
     } finally {
+      // After a fault what was to come is void: the call is over.
+      queue.length = 0;
       isRunning = false;
     }
   };

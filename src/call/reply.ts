@@ -166,6 +166,7 @@ class SpokenReply implements Reply {
   async #askModel(action: AskModel): Promise<readonly SpeechAction[]> {
     const segment = this.#speaker.stream();
     const pass = await this.#readPass(action, segment);
+    this.#signal.throwIfAborted();
     const audio = segment.end();
     // Should the next line throw, nobody waits for the audio any more.
     audio.catch(() => undefined);

@@ -59,7 +59,7 @@ const texts = z.strictObject({
   quota_exceeded: text('I am sorry, I have to end the call here. Goodbye.', 'Goodbye when the quota runs out during the call.'),
   drained: text('I am sorry, I have to end the call here. Please call again. Goodbye.', 'Goodbye when the server shuts down.'),
   operator_hangup: text('I have to end the call here. Goodbye.', 'Goodbye when the call is ended through the API.'),
-  vendor_error: text('I am sorry, I cannot go on right now. Please call again later. Goodbye.', 'Goodbye when the model keeps failing.'),
+  vendor_error: text('I am sorry, I cannot go on right now. Please call again later. Goodbye.', 'Goodbye when the model keeps failing, or the recogniser is lost.'),
 });
 
 /**

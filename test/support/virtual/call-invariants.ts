@@ -50,6 +50,25 @@ function expectTranscriptHeard(call: VirtualCall): void {
   expect(heard.length).toBeGreaterThanOrEqual(said.length);
 }
 
+/** Longest a caller may wait for a sign of life after their words, whatever trouble the agent is in. */
+const DEAD_AIR_LIMIT_MS = 10_000;
+
+/** After each turn the caller soon hears something, goes on, or the call is taken away. */
+function expectNoDeadAir(call: VirtualCall): void {
+  const endsMs = call.eventsOf('caller-said').map(({ data }) => Number(data['end_ms']));
+  const signsMs = [
+    ...call.carrier.heard.map(({ playAtMs }) => playAtMs),
+    ...call.control.requests.map(({ atMs }) => atMs),
+    ...call.carrier.controls.filter(({ type }) => type === 'close' || type === 'terminate').map(({ atMs }) => atMs),
+    ...endsMs,
+    call.outcome?.durationMs ?? 0,
+  ].sort((a, b) => a - b);
+  for (const endMs of endsMs) {
+    const nextMs = signsMs.find((atMs) => atMs > endMs) ?? endMs;
+    expect(nextMs - endMs).toBeLessThanOrEqual(DEAD_AIR_LIMIT_MS);
+  }
+}
+
 /** Waits for the call's end and checks what must hold after every call, however it ended. */
 export async function expectCleanEnd(call: VirtualCall, endReason: string, limitMs = 60_000): Promise<CallOutcome> {
   await call.until(() => call.outcome !== null, limitMs);
@@ -73,5 +92,6 @@ export async function expectCleanEnd(call: VirtualCall, endReason: string, limit
   const times = call.events.map(({ atMs }) => atMs);
   expect(times).toEqual([...times].sort((a, b) => a - b));
   expectTranscriptHeard(call);
+  expectNoDeadAir(call);
   return outcome;
 }

@@ -34,11 +34,11 @@ import { VirtualCarrier, type MarkEcho } from './virtual-carrier.js';
 export const GREETING = 'Hello. How can I help you?';
 
 /** A document: a start node that greets, and an end node. */
-export const defaultNodes = [
+const defaultNodes = [
   node('start', 'startCall', { greeting: GREETING, prompt: 'Help the caller.' }),
   node('end', 'endCall', { prompt: 'Say goodbye.' }),
 ];
-export const defaultEdges = [edge('start', 'end')];
+const defaultEdges = [edge('start', 'end')];
 
 /** The function the model calls to take the edge to the end node. */
 export const END_TOOL = 'go_to_end';
@@ -226,6 +226,6 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
 }
 
 /** The events as lines, for failures. */
-export function describe(events: readonly RunEvent[]): string {
+function describe(events: readonly RunEvent[]): string {
   return events.map(({ atMs, type, data }) => `${String(atMs).padStart(7)} ${type} ${JSON.stringify(data)}`).join('\n');
 }

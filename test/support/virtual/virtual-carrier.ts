@@ -36,7 +36,7 @@ export interface SentControl {
   readonly code: number;
 }
 
-export const carrierCall: CarrierCall = {
+const carrierCall: CarrierCall = {
   domain: 'acme.cloudonix.net',
   session: 'session-token',
   callSid: 'call-sid',
