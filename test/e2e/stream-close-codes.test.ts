@@ -2,8 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { repeat, systemClock } from '../../src/base/clock.js';
 import { errorCatalogue } from '../../src/base/error-catalogue.js';
 import { terminalStateOf } from '../../src/runs/lifecycle.js';
-import { startCallServer, type CallServer } from '../support/call-server.js';
-import { openCarrier, placeStream } from '../support/stream-carrier.js';
+import { hasEnded, startCallServer, type CallServer } from '../support/call-server.js';
+import { connected, openCarrier, placeStream, startMessage, stop } from '../support/stream-carrier.js';
+import { waitUntil } from '../support/wait-for.js';
 import { callCases } from './stream-close-calls.js';
 import type { CloseCase } from './stream-close-cases.js';
 import { handshakeCases } from './stream-close-handshakes.js';
@@ -57,6 +58,26 @@ describe('a stream that is refused leaves no run', () => {
 
 describe('a stream whose handshake fails leaves a failed run', () => {
   it.each(titled(handshakeCases))('%s', (_title, closeCase) => play(closeCase));
+
+  it('4409 This call already has a stream: of several sockets that claim a session at once, all but one', async () => {
+    const agent = await server.createAgent();
+    const first = await openCarrier(server.streamUrl(agent.uuid));
+    const others = await Promise.all([1, 2, 3].map(() => openCarrier(server.streamUrl(agent.uuid), { session: first.session })));
+    const carriers = [first, ...others];
+    server.cloudonix.addSession(server.tenant.domain, first.session);
+    for (const carrier of carriers) carrier.send(connected, startMessage(first.session, server.tenant.domain));
+    const closings: number[] = [];
+    for (const { closed } of carriers) void closed.then(({ code }) => closings.push(code));
+    await waitUntil('all but one to be closed', () => closings.length === 3);
+    expect(closings).toEqual([4409, 4409, 4409]);
+    const answered = carriers.filter(({ socket }) => socket.readyState === socket.OPEN);
+    expect(answered).toHaveLength(1);
+    await answered[0]?.heard();
+    answered[0]?.send(stop);
+    await waitUntil('all runs to end', async () => (await server.runsOf(agent)).every(hasEnded));
+    const reasons = (await server.runsOf(agent)).map(({ endReason }) => endReason);
+    expect(reasons.toSorted()).toEqual(['caller_hangup', 'handshake_error', 'handshake_error', 'handshake_error']);
+  });
 
   it('4408 Handshake timeout: whatever it sends or does not send for ten seconds', async () => {
     const silences: readonly (readonly string[])[] = [[], ['{"event":"connected","protocol":"Call"}']];

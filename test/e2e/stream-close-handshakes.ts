@@ -3,6 +3,7 @@ import { vi } from 'vitest';
 import type { ErrorCode } from '../../src/base/errors.js';
 import { clientFrame, opcodes, openRawStream } from '../support/raw-stream.js';
 import { connected, media, openCarrier, placeStream, startMessage, stop } from '../support/stream-carrier.js';
+import { waitUntil } from '../support/wait-for.js';
 import { answered, endedCase, type CloseCase, type CloseStage } from './stream-close-cases.js';
 
 /** Upgrades and sends. `messages` may need the carrier's session and the tenant's domain. */
@@ -176,6 +177,23 @@ const fragments: readonly CloseCase[] = [
   }),
 ];
 
+const leaving: readonly CloseCase[] = [
+  endedCase(null, 'the carrier closes before its handshake', { code: 1000, reason: 'bye' }, 'handshake_error', async ({ server, agent }) => {
+    const carrier = await openCarrier(server.streamUrl(agent.uuid));
+    await server.waitForRun(agent, () => true);
+    carrier.socket.close(1000, 'bye');
+    return carrier;
+  }),
+  endedCase(null, 'the caller leaves while the session is validated', { code: 1000, reason: 'bye' }, 'caller_hangup', async ({ server, agent, tenant }) => {
+    server.cloudonix.setBehaviour('get-session', [{ type: 'slow', delayMs: 1000 }]);
+    const asked = server.cloudonix.requests.length;
+    const carrier = await placeStream(server, server.streamUrl(agent.uuid), { tenant });
+    await waitUntil('Cloudonix to be asked', () => server.cloudonix.requests.length > asked);
+    carrier.socket.close(1000, 'bye');
+    return carrier;
+  }),
+];
+
 const duplicates: readonly CloseCase[] = [
   endedCase('duplicate-stream', 'a second socket for a live session', { code: 4409, reason: 'This call already has a stream' }, 'handshake_error', async (stage) => {
     const { server, agent, tenant } = stage;
@@ -209,5 +227,5 @@ const faults: readonly CloseCase[] = [
 
 /** Streams whose run is minted and ends before the call is answered. */
 export const handshakeCases: readonly CloseCase[] = [
-  ...[order, malformed, missing, formats, domains, sessions, breaches, protocolBreaches, fragments, duplicates, faults].flat(),
+  ...[order, malformed, missing, formats, domains, sessions, breaches, protocolBreaches, fragments, leaving, duplicates, faults].flat(),
 ];
