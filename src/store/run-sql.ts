@@ -90,7 +90,7 @@ WITH lost AS (
 ${notifyEndedSql}`;
 
 /** A lease that ran out: its node died, or could not extend it. */
-export const hasExpiredSql = 'lease_expires_at <= clock_timestamp()';
+const hasExpiredSql = 'lease_expires_at <= clock_timestamp()';
 
 /**
  * $1 node that sweeps, $2 runs it holds, $3 whether the database is exclusive, $4 until when leases are believed. The last is checked by the

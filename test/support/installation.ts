@@ -43,7 +43,7 @@ export interface EventJson {
 }
 
 /** Every leg builtin, a brisk voice, nothing on disk. */
-export const quietSettings = {
+const quietSettings = {
   models: { stt: { vendor: 'builtin' }, llm: { vendor: 'builtin' }, tts: { vendor: 'builtin', words_per_minute: 220 } },
   recording: { enabled: false },
 };
@@ -99,7 +99,7 @@ export async function setConcurrencyLimit(url: string, calls: number): Promise<v
 }
 
 /** Sets the quota of the installation's only user. */
-export async function setQuota(url: string, quota: { minutes: number | null; runs: number | null }): Promise<void> {
+async function setQuota(url: string, quota: { minutes: number | null; runs: number | null }): Promise<void> {
   const users = await sendWell(url, 'GET', '/api/v1/users');
   await sendWell(url, 'PUT', `/api/v1/users/${String(users.items?.[0]?.['id'])}/quota`, { body: { period: 'month', ...quota } });
 }
