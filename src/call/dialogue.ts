@@ -144,7 +144,7 @@ class CallDialogue implements Dialogue {
   sayFarewell(text: string, reason: HangUpReason): boolean {
     if (this.#isEnding()) return false;
     this.#stage = 'leaving';
-    if (this.#live !== null) this.#report(this.#live, this.#cut(this.#live), 'interrupted');
+    this.#drop();
     this.#speak([{ type: 'say', text, allowInterrupt: false }], [{ type: 'hang-up', reason }], { turnId: null, isWorkflowReply: false });
     return true;
   }
@@ -167,7 +167,7 @@ class CallDialogue implements Dialogue {
 
   close(): void {
     this.#stage = 'closed';
-    if (this.#live !== null) this.#report(this.#live, this.#cut(this.#live), 'interrupted');
+    this.#drop();
   }
 
   #step(event: WorkflowEvent) {
@@ -259,8 +259,11 @@ class CallDialogue implements Dialogue {
   /** The workflow learns what became of the reply; what follows from that begins. */
   #end(entry: LiveReply, heardMs: number, ending: ReplyEnding): void {
     if (this.#live !== entry) return;
-    const heardText = this.#report(entry, heardMs, ending);
+    this.#live = null;
+    const heardText = entry.reply.heardText(heardMs);
+    // First: the caller's next turn may begin with the report.
     const following = entry.isWorkflowReply ? this.#advance({ type: 'reply-heard', heardText, isInterrupted: ending !== 'heard' }) : [];
+    this.#report(entry, heardText, ending);
     const { speech, then } = split(following);
     const actions = [...entry.then, ...then];
     if (speech.length > 0) this.#speak(speech, actions, { turnId: null, isWorkflowReply: true });
@@ -282,19 +285,22 @@ class CallDialogue implements Dialogue {
 
   /** Makes room for a reply to an event. The conversation keeps what was heard; what the live reply led to is superseded. */
   #giveWay(entry: LiveReply): void {
-    if (this.#isEnding()) this.#report(entry, this.#cut(entry), 'interrupted');
+    if (this.#isEnding()) this.#drop();
     else this.discard(entry.reply.id);
   }
 
-  /** Reports what was heard of a reply; `heardMs` infinite: all of it. */
-  #report(entry: LiveReply, heardMs: number, ending: ReplyEnding): string {
-    const { listener } = this.#options;
-    const { reply, turnId } = entry;
+  /** Stops the live reply, and nothing follows from it. */
+  #drop(): void {
+    const entry = this.#live;
+    if (entry === null) return;
     this.#live = null;
-    const text = reply.heardText(heardMs);
+    this.#report(entry, entry.reply.heardText(this.#cut(entry)), 'interrupted');
+  }
+
+  #report({ reply, turnId }: LiveReply, text: string, ending: ReplyEnding): void {
+    const { listener } = this.#options;
     listener.onVoiceUsage(reply.vendorChars);
     listener.onReplyEnded(reply.id, { text, ending, turnId });
-    return text;
   }
 
   /** Stops model, voice and playout; returns how much of the reply was heard. */

@@ -161,6 +161,8 @@ describe('an interruption', () => {
     expect(call.eventsOf('caller-said')[1]?.data).toMatchObject({ text: 'And what about parking?' });
     expect(heardFaults(call, 1)).toMatchObject({ missing: 0, repeated: 0 });
     await call.untilEvent('agent-said', 3);
+    // The model knows who spoke first.
+    expect(messagesOf(call, 1).slice(-2)).toEqual([`assistant: ${ANSWER}`, 'user: And what about parking?']);
     await sayGoodbye(call);
   });
 
