@@ -98,12 +98,6 @@ export async function setConcurrencyLimit(url: string, calls: number): Promise<v
   await sendWell(url, 'PUT', '/api/v1/organization/limits', { body: { concurrent_calls: calls } });
 }
 
-/** Sets the quota of the installation's only user. */
-async function setQuota(url: string, quota: { minutes: number | null; runs: number | null }): Promise<void> {
-  const users = await sendWell(url, 'GET', '/api/v1/users');
-  await sendWell(url, 'PUT', `/api/v1/users/${String(users.items?.[0]?.['id'])}/quota`, { body: { period: 'month', ...quota } });
-}
-
 /** Runs of an agent, newest first. */
 export async function runsOf(url: string, agentUuid: string, key = API_KEY): Promise<readonly RunJson[]> {
   const { items } = await sendWell(url, 'GET', `/api/v1/runs?limit=200&agent_uuid=${agentUuid}`, { key });
