@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createMetronome } from '../audio/pacer.js';
 import { sleep, systemClock, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
@@ -92,6 +93,8 @@ async function composeNode(
 ): Promise<RunningNode> {
   const nodeId = randomUUID();
   const shutdown = new AbortController();
+  // Every run that waits for the database to be finalised listens to it.
+  setMaxListeners(0, shutdown.signal);
   const { store, isExclusive } = await openDatabase(config, log, clock, disposal);
   await bootstrap(store, config, log);
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
@@ -65,6 +66,8 @@ export function createEventWriters(options: {
   };
   const flusher = createEventFlusher({ ...options, onRound });
   const shutdown = new AbortController();
+  // Every run that is being closed listens to it.
+  setMaxListeners(0, shutdown.signal);
   const shared: Shared = { flusher, waiters, outOfTime: shutdown.signal, clock: options.clock, log: options.log };
 
   return {
