@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { AgentStreamError } from '../base/errors.js';
 import { isUuid, runName, uuidv7 } from '../base/ids.js';
 import { terminalStateOf } from '../runs/lifecycle.js';
@@ -14,6 +15,8 @@ const UNIQUE_VIOLATION = '23505';
 
 /** Heartbeats and sweeps come every few seconds: one that hangs on a connection that a network forgot must not stand in for the next. */
 const BEAT_TIMEOUT_MS = 4_000;
+/** A caller waits for each step of a mint. What a frozen database commits later is a run that nobody holds, and is swept. */
+const MINT_TIMEOUT_MS = 5_000;
 
 type MintRow = Run & { refusal: 'quota-exceeded' | 'concurrency-limit' | null; remainingMs: number | null };
 
@@ -103,14 +106,15 @@ async function mint({ pool, clock }: Database, input: Parameters<RunStore['mint'
   const client = await pool.connect();
   let failure: Error | undefined;
   try {
-    await client.query('BEGIN');
-    const [organization] = await queryRows<{ concurrentCalls: number }>(client, statements.lockOrganizationSql, [agent.organizationId]);
+    const step = <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => queryRows<Row>(client, text, values, MINT_TIMEOUT_MS);
+    await step('BEGIN');
+    const [organization] = await step<{ concurrentCalls: number }>(statements.lockOrganizationSql, [agent.organizationId]);
     if (organization === undefined) throw new AgentStreamError('not-found', { message: 'The agent’s organization does not exist.' });
-    const [row] = await queryRows<MintRow>(client, statements.mintSql, [
+    const [row] = await step<MintRow>(statements.mintSql, [
       ...[agent.organizationId, agent.ownerUserId, agent.uuid, organization.concurrentCalls, agentConcurrentCalls],
       ...[uuidv7(clock.wallMs()), runName(), version, mode, encodeJson(initialContext), encodeJson(gatheredContext), nodeId, leaseMs],
     ]);
-    await client.query('COMMIT');
+    await step('COMMIT');
     if (row === undefined) throw new Error('The mint decided nothing');
     const { refusal, remainingMs, ...run } = row;
     return refusal === null ? { ok: true, run, remainingMs } : { ok: false, code: refusal };

@@ -169,6 +169,3 @@ export function startCall(
   });
   return { session, events, ended, hangUp: () => aborting.abort() };
 }
-
-/** What the caller heard of the agent, turn by turn. */
-export const heardBy = (call: PlacedCall): readonly string[] => call.turns.flatMap((turn) => (turn.who === 'agent' ? [turn.text] : []));
