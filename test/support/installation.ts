@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { systemClock } from '../../src/base/clock.js';
+import { sleep, systemClock } from '../../src/base/clock.js';
 import { parseCallerScript } from '../../src/simulator/caller-script.js';
 import type { FakeCloudonix } from '../../src/simulator/fake-cloudonix.js';
 import { placeCall, SIMULATOR_BEARER_TOKEN, SIMULATOR_DOMAIN, type PlaceCallOptions, type PlacedCall } from '../../src/simulator/place-call.js';
@@ -69,8 +69,13 @@ export async function send(
   return { status: response.status, headers: response.headers, text, json: isJson ? (JSON.parse(text) as Answer['json']) : {} };
 }
 
+/** Sends a request that must succeed. Tests that poll are held to the API's rate, as anybody is. */
 async function sendWell(...args: Parameters<typeof send>): Promise<Answer['json']> {
-  const answer = await send(...args);
+  let answer = await send(...args);
+  for (let tries = 1; answer.status === 429 && tries < 60; tries += 1) {
+    await sleep(systemClock, 1_000);
+    answer = await send(...args);
+  }
   if (answer.status >= 300) throw new Error(`${args[1]} ${args[2]}: ${answer.status} ${answer.text.slice(0, 500)}`);
   return answer.json;
 }
