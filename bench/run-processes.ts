@@ -246,7 +246,7 @@ export function buildServer(): void {
 }
 
 /** Node.js's flags for a process that has one core to itself, as docs/deployment.md advises: there, the collector's threads only take the core from the calls. */
-const oneCoreFlags = ['--max-semi-space-size=32', '--single-threaded-gc'];
+const oneCoreFlags = ['--heap-growing-percent=100', '--v8-pool-size=1'];
 
 /** Starts the built server on its core, with the embedded database moved to the other one, and gives it an agent. */
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
