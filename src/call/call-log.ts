@@ -14,6 +14,8 @@ export interface CallUsage {
   readonly callerTurns: number;
   readonly agentReplies: number;
   readonly interruptions: number;
+  /** Replies that were begun on a pause and dropped unheard. */
+  readonly droppedReplies: number;
 }
 
 /** A committed caller turn, all times on the call clock. */
@@ -48,6 +50,7 @@ export function createCallLog(): CallLog {
     callerTurns: 0,
     agentReplies: 0,
     interruptions: 0,
+    droppedReplies: 0,
   };
 
   return {
@@ -71,7 +74,8 @@ export function createCallLog(): CallLog {
     addReply(turnId, timings, originMs) {
       const entry = turns.get(turnId);
       if (entry === undefined || entry.replyStartMs !== null || timings.firstFrameAtMs === undefined) return null;
-      entry.latency = { ...entry.latency, ...replyParts(timings) };
+      const headStartMs = round(entry.turn.committedAtMs - (timings.requestedAtMs - originMs));
+      entry.latency = { ...entry.latency, ...(headStartMs > 0 ? { headStartMs } : {}), ...replyParts(timings) };
       entry.replyStartMs = timings.firstFrameAtMs - originMs;
       return entry.latency;
     },

@@ -14,7 +14,7 @@ export type RecordEvent = (type: string, data?: Readonly<{ [key: string]: unknow
 /** What the run shows of the dialogue: events, transcript lines, latencies and usage. */
 export type CallReporter = Pick<
   DialogueListener,
-  'onNodeEntered' | 'onToolCalled' | 'onModelUsage' | 'onVoiceUsage'
+  'onNodeEntered' | 'onToolCalled' | 'onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped'
 > & {
   onReplyStarted(reply: Reply, turnId: number | null): void;
   onReplyEnded(replyId: string, said: { text: string; isInterrupted: boolean; turnId: number }): void;
@@ -42,6 +42,11 @@ export function createCallReporter(options: {
     onToolCalled: (name) => record('tool-called', { name }),
     onModelUsage: (usage) => callLog.addUsage({ modelInputTokens: usage.inputTokens, modelOutputTokens: usage.outputTokens }),
     onVoiceUsage: (chars) => callLog.addUsage({ ttsChars: chars }),
+    onReplyPrepared: (replyId, turnId) => record('reply-prepared', { reply_id: replyId, turn_id: turnId }),
+    onPreparedReplyDropped(replyId) {
+      callLog.addUsage({ droppedReplies: 1 });
+      record('prepared-reply-dropped', { reply_id: replyId });
+    },
     onTranscriptFinal() {
       lastTranscriptAtMs = nowMs();
     },

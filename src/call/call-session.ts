@@ -259,6 +259,10 @@ export class CallSession {
         // The model is asked in a moment: its connection, idle while the agent spoke, is opened meanwhile.
         this.#options.models.llm.prewarm?.();
         return this.#options.legs.recogniser.finalize();
+      case 'prepare-reply':
+        return this.#dialogue.prepare(effect.text, effect.turnId);
+      case 'drop-prepared-reply':
+        return this.#dialogue.dropPrepared();
       case 'commit-turn': {
         const { turnId, text, startedAtMs: startMs, speechEndMs } = effect;
         this.#reporter.onCallerSaid({ turnId, text, startMs, speechEndMs });

@@ -6,7 +6,8 @@ import type { WorkflowGraph } from '../workflow/graph.js';
 import type { HangUpReason, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
 import { step } from '../workflow/step.js';
 import { isTimeLeft } from './dead-air.js';
-import { startReply, type ModelPass, type Reply, type SpeechAction } from './reply.js';
+import { createReplies, type Replies } from './replies.js';
+import type { ModelPass, Reply, ReplyListener, SpeechAction } from './reply.js';
 import type { Voice } from './speaker.js';
 
 /**
@@ -22,6 +23,10 @@ export type CallAction = Extract<WorkflowAction, { type: 'hang-up' | 'transfer' 
 export interface DialogueListener {
   onReplyRequested(replyId: string, allowInterrupt: boolean): void;
   onReplyStarted(reply: Reply, turnId: number | null): void;
+  /** A reply was begun in case the caller's turn is over. */
+  onReplyPrepared(replyId: string, turnId: number): void;
+  /** It was of no use, and nobody heard of it. */
+  onPreparedReplyDropped(replyId: string): void;
   /** The reply is over; `text` is what was heard of it, empty where nothing was. */
   onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null }): void;
   /** Everything said before it was heard. */
@@ -80,6 +85,10 @@ export interface Dialogue {
   readonly state: WorkflowState;
   /** Steps the workflow; its speech becomes a reply. */
   feed(event: WorkflowEvent, turnId?: number): void;
+  /** Begins the reply to what may become the caller's turn. It is heard only if the turn is fed with the same words. */
+  prepare(text: string, turnId: number): void;
+  /** The caller goes on. */
+  dropPrepared(): void;
   /** Words that are not the workflow's: injected by an operator, a warning. False where the call is saying its goodbye. */
   say(text: string): boolean;
   /** Says words instead of those that the voice lost. */
@@ -112,13 +121,23 @@ class CallDialogue implements Dialogue {
   /** `leaving`: the last words are being said, whatever the workflow would make of what happens now. */
   #stage: 'talking' | 'leaving' | 'closed' = 'talking';
   #live: LiveReply | null = null;
-  #replyCount = 0;
+  readonly #replies: Replies;
   /** When the caller began to wait for the reply that the voice lost. */
   #lostWaitSinceMs = 0;
 
   constructor(options: DialogueOptions) {
     this.#options = options;
     this.#state = options.initialState;
+    const { listener } = options;
+    this.#replies = createReplies({
+      ...options,
+      listenerOf: (id) => this.#listenerOf(id),
+      onModelUsage: (usage) => listener.onModelUsage(usage),
+      onDropped(reply) {
+        listener.onVoiceUsage(reply.vendorChars);
+        listener.onPreparedReplyDropped(reply.id);
+      },
+    });
   }
 
   get state(): WorkflowState {
@@ -131,6 +150,18 @@ class CallDialogue implements Dialogue {
     const { speech, then } = split(this.#advance(event));
     if (speech.length > 0) this.#speak(speech, then, { turnId: turnId ?? null, isWorkflowReply: true });
     else for (const action of then) this.#options.listener.onCallAction(action);
+  }
+
+  prepare(text: string, turnId: number): void {
+    this.dropPrepared();
+    if (this.#isEnding() || this.#live !== null) return;
+    const { speech } = split(this.#step({ type: 'caller-turn', text, turnId }).actions);
+    // Fixed words are there at once anyway.
+    if (speech[0]?.type === 'ask-model') this.#options.listener.onReplyPrepared(this.#replies.prepare(speech), turnId);
+  }
+
+  dropPrepared(): void {
+    this.#replies.dropPrepared();
   }
 
   say(text: string): boolean {
@@ -167,6 +198,7 @@ class CallDialogue implements Dialogue {
 
   close(): void {
     this.#stage = 'closed';
+    this.dropPrepared();
     this.#drop();
   }
 
@@ -201,35 +233,46 @@ class CallDialogue implements Dialogue {
   }
 
   #speak(speech: readonly SpeechAction[], then: CallAction[], purpose: ReplyPurpose): void {
-    const { clock, listener, model, playout, signal, voice } = this.#options;
-    this.#replyCount += 1;
-    const id = `reply-${this.#replyCount}`;
+    const { clock, listener, playout } = this.#options;
+    const waitingSinceMs = purpose.waitingSinceMs ?? clock.nowMs();
+    const { reply, gate } = this.#replies.begin(speech, waitingSinceMs);
     // Once the call is to end, what is said is a goodbye: it is heard whole.
     const allowInterrupt = then.length === 0 && speech.every((action) => action.allowInterrupt);
-    listener.onReplyRequested(id, allowInterrupt);
+    listener.onReplyRequested(reply.id, allowInterrupt);
     // A former reply may have come to nothing while it was held.
     playout.resume();
-    playout.begin(id);
-    const waitingSinceMs = purpose.waitingSinceMs ?? clock.nowMs();
-    const reply = startReply(speech, { id, clock, model, voice, signal, waitingSinceMs }, {
+    playout.begin(reply.id);
+    const { turnId, isWorkflowReply } = purpose;
+    this.#live = { reply, waitingSinceMs, turnId, isWorkflowReply, then, isLost: false };
+    gate.open();
+  }
+
+  /** What a reply's reports lead to while it is the live one. */
+  #listenerOf(id: string): ReplyListener {
+    const { listener, playout } = this.#options;
+    const live = () => (this.#live?.reply.id === id ? this.#live : null);
+    return {
       onAudio: (audio) => playout.append(id, audio),
-      onPassEnded: (pass) => this.#onPassEnded(entry, pass),
+      onPassEnded: (pass) => {
+        const entry = live();
+        return entry === null ? [] : this.#onPassEnded(entry, pass);
+      },
       onComplete: (hasAudio) => {
         playout.end(id);
-        if (!hasAudio) this.#end(entry, Number.POSITIVE_INFINITY, 'heard');
+        const entry = live();
+        if (!hasAudio && entry !== null) this.#end(entry, Number.POSITIVE_INFINITY, 'heard');
       },
-      onVoiceFailed: (error) => this.#onVoiceFailed(entry, error),
+      onVoiceFailed: (error) => {
+        const entry = live();
+        if (entry !== null) this.#onVoiceFailed(entry, error);
+      },
       onFault: (error) => listener.onFault(error),
-    });
-    const { turnId, isWorkflowReply } = purpose;
-    const entry: LiveReply = { reply, waitingSinceMs, turnId, isWorkflowReply, then, isLost: false };
-    this.#live = entry;
+    };
   }
 
   /** What a model pass leads to, in the same reply. */
-  #onPassEnded(entry: LiveReply, { text, toolCalls, usage, failure }: ModelPass): readonly SpeechAction[] {
+  #onPassEnded(entry: LiveReply, { text, toolCalls, failure }: ModelPass): readonly SpeechAction[] {
     const { listener } = this.#options;
-    if (usage !== undefined) listener.onModelUsage(usage);
     for (const call of toolCalls) listener.onToolCalled(call.name);
     if (failure !== null) listener.onVendorFailed('llm', failure);
     const isLost = failure !== null && text.trim() === '' && toolCalls.length === 0;

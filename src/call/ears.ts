@@ -82,10 +82,14 @@ export function createEars(options: EarsOptions): Ears {
         case 'turn-end':
           if (options.hasVendorTurns) onTurnEvent({ type: 'vendor-turn-end', atMs });
           return;
-        // Local voice activity is faster than a vendor's; preemptive work is not started in this version.
-        case 'speech-start':
         case 'turn-pause':
+          if (options.hasVendorTurns) onTurnEvent({ type: 'vendor-turn-pause', atMs });
+          return;
         case 'turn-resumed':
+          if (options.hasVendorTurns) onTurnEvent({ type: 'vendor-turn-resumed', atMs });
+          return;
+        // Local voice activity is faster than a vendor's.
+        case 'speech-start':
         case 'stt-ready':
         case 'stt-failed':
       }

@@ -43,8 +43,8 @@ export interface ModelPass {
 export interface ReplyListener {
   /** Audio for the playout. */
   onAudio(audio: Uint8Array): void;
-  /** A model pass is over; returns what follows in the same reply. */
-  onPassEnded(pass: ModelPass): readonly SpeechAction[];
+  /** A model pass is over; returns what follows in the same reply, or a promise of it that settles with the reply's end at the latest. */
+  onPassEnded(pass: ModelPass): readonly SpeechAction[] | Promise<readonly SpeechAction[]>;
   /** All audio was handed over. `hasAudio` false: there is nothing to hear. */
   onComplete(hasAudio: boolean): void;
   /** The voice failed; nothing more will come. */
@@ -170,7 +170,7 @@ class SpokenReply implements Reply {
     const audio = segment.end();
     // Should the next line throw, nobody waits for the audio any more.
     audio.catch(() => undefined);
-    const following = this.#listener.onPassEnded(pass);
+    const following = await this.#listener.onPassEnded(pass);
     await audio;
     return following;
   }

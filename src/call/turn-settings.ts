@@ -3,7 +3,7 @@ import type { WorkflowSettings } from '../workflow/settings.js';
 
 /** The turn machine's options from an agent's settings. */
 export function turnOptionsOf(settings: WorkflowSettings, hasVendorTurns: boolean): TurnOptions {
-  const { endpointing, interruption } = settings.turn;
+  const { endpointing, interruption, preemptive_generation: preparation } = settings.turn;
   return {
     endpointing: {
       minDelayMs: endpointing.min_delay_ms,
@@ -18,6 +18,7 @@ export function turnOptionsOf(settings: WorkflowSettings, hasVendorTurns: boolea
       falseInterruptionTimeoutMs: interruption.false_interruption_timeout_ms,
       canResume: interruption.resume,
     },
+    preparation: { isEnabled: preparation.enabled, maxPerTurn: preparation.max_per_turn },
     hasVendorTurns,
     idleTimeoutMs: settings.max_user_idle_timeout * 1000,
   };

@@ -45,7 +45,7 @@ export function describeTurns(lines: readonly TranscriptLineAnswer[], latency: R
 }
 
 /** Parts of a turn's latency in the order they happen, after what the caller noticed of them. */
-const latencyParts = ['heard_gap_ms', 'endpointing_ms', 'transcript_ms', 'model_first_token_ms', 'first_clause_ms', 'voice_first_byte_ms', 'first_frame_ms'];
+const latencyParts = ['heard_gap_ms', 'endpointing_ms', 'transcript_ms', 'head_start_ms', 'model_first_token_ms', 'first_clause_ms', 'voice_first_byte_ms', 'first_frame_ms'];
 
 /** `latency.turns`: one object per turn with `turn_id` and values in ms. */
 function latencyByTurn(latency: RunAnswer['latency']): Map<number, string> {

@@ -26,6 +26,8 @@ export interface TurnLatency {
   readonly endpointingMs?: number;
   /** End of the caller's speech → last final transcript. */
   readonly transcriptMs?: number;
+  /** Reply begun → decision that the turn is over, where it was begun on a pause: the parts below began that much earlier. */
+  readonly headStartMs?: number;
   /** Model request → first token. */
   readonly modelFirstTokenMs?: number;
   /** First token → first clause handed to the voice. */

@@ -5,6 +5,8 @@ import type { ConversationTurn } from './turn-log.js';
 export interface GapParts {
   /** End of the caller's speech → end of turn decided. */
   readonly eou?: number | undefined;
+  /** Reply begun on a pause → end of turn decided: what follows began so much earlier. */
+  readonly ahead?: number | undefined;
   /** Model request → first clause. */
   readonly llm?: number | undefined;
   /** First clause → first audio of the voice. */
@@ -28,7 +30,7 @@ const whole = (ms: number) => `${Math.round(ms)} ms`;
 
 /** `eou 320 · llm 1 · tts 40 · out 0`; empty where nothing was measured. */
 function formatGapParts(parts: GapParts): string {
-  return (['eou', 'llm', 'tts', 'out'] as const)
+  return (['eou', 'ahead', 'llm', 'tts', 'out'] as const)
     .flatMap((name) => (parts[name] === undefined ? [] : [`${name} ${Math.round(parts[name])}`]))
     .join(' · ');
 }

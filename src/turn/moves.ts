@@ -58,19 +58,40 @@ export function enterListening(state: TurnState, options: TurnOptions, ...effect
 /** The caller's voice is trusted for another while. */
 export const trustVoice: TurnEffect = { type: 'set-timer', timer: 'wordless-voice', delayMs: WORDLESS_VOICE_MS };
 
+/**
+ * The turn so far may be all there is: the reply to these words may be begun. Nothing where it has been, or where the turn's replies
+ * are used up.
+ */
+export function prepareReply(result: TurnTransition, words: Words, { preparation: { isEnabled, maxPerTurn } }: TurnOptions): TurnTransition {
+  const { state } = result;
+  const { count, text: prepared } = state.preparation;
+  const text = allText(words);
+  if (!isEnabled || text === '' || text === prepared || count >= maxPerTurn) return result;
+  const effect: TurnEffect = { type: 'prepare-reply', turnId: state.turnId + 1, text };
+  return { state: { ...state, preparation: { text, count: count + 1 } }, effects: [...result.effects, effect] };
+}
+
+/** The caller goes on. */
+export function dropPreparedReply(result: TurnTransition): TurnTransition {
+  const { state, effects } = result;
+  if (state.preparation.text === null) return result;
+  return { state: { ...state, preparation: { ...state.preparation, text: null } }, effects: [...effects, { type: 'drop-prepared-reply' }] };
+}
+
 /** The caller speaks. */
 export function enterCallerSpeaking(state: TurnState, { words, startedAtMs }: OpenTurn): TurnTransition {
-  return enter(state, { name: 'caller-speaking', words, startedAtMs }, trustVoice);
+  return dropPreparedReply(enter(state, { name: 'caller-speaking', words, startedAtMs }, trustVoice));
 }
 
 /** The caller paused. */
 export function enterEndpointing(state: TurnState, { words, startedAtMs, speechEndMs }: PausedTurn, options: TurnOptions): TurnTransition {
-  return enter(
+  const entered = enter(
     state,
     { name: 'endpointing', words, startedAtMs, speechEndMs, isSettled: false },
     { type: 'finalize-transcript' },
     { type: 'set-timer', timer: 'transcript', delayMs: options.endpointing.transcriptTimeoutMs },
   );
+  return prepareReply(entered, words, options);
 }
 
 /** The floor is the caller's, who is still speaking, or has paused already. */
@@ -90,7 +111,8 @@ export function endTurn(state: TurnState, turn: PausedTurn, options: TurnOptions
   }
   const turnId = state.turnId + 1;
   const voice = { ...state.voice, startedAtMs: state.voice.isOn ? speechEndMs : null };
-  const committed = { ...state, turnId, idleCount: 0, voice, unsettled: turn.words.interim };
+  const preparation = { text: null, count: 0 };
+  const committed = { ...state, turnId, idleCount: 0, voice, unsettled: turn.words.interim, preparation };
   // The shell answers with reply-requested; until then the floor is nobody's.
   return enterListening(committed, options, { type: 'commit-turn', turnId, text, startedAtMs, speechEndMs });
 }

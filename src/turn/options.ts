@@ -24,10 +24,19 @@ export interface InterruptionOptions {
   readonly canResume: boolean;
 }
 
+/** Replies that are begun on a pause, before it is known that the turn is over. */
+export interface PreparationOptions {
+  /** Default true. */
+  readonly isEnabled: boolean;
+  /** Replies begun per caller turn: each that is of no use costs a request to the model, and perhaps one to the voice. Default 2. */
+  readonly maxPerTurn: number;
+}
+
 /** Everything the turn machine can be told. */
 export interface TurnOptions {
   readonly endpointing: EndpointingOptions;
   readonly interruption: InterruptionOptions;
+  readonly preparation: PreparationOptions;
   /** True: the recogniser decides when a turn is over. */
   readonly hasVendorTurns: boolean;
   /** Silence of both sides after which the caller is asked whether they are there. Default 10,000 ms. */
@@ -45,6 +54,7 @@ export const defaultTurnOptions = {
     falseInterruptionTimeoutMs: 1500,
     canResume: true,
   },
+  preparation: { isEnabled: true, maxPerTurn: 2 },
   hasVendorTurns: false,
   idleTimeoutMs: 10_000,
 } as const satisfies TurnOptions;

@@ -31,10 +31,54 @@ const started = (atMs: number): TurnEvent => ({ type: 'reply-started', replyId: 
 const replyEnded = (atMs: number): TurnEvent => ({ type: 'reply-ended', replyId: 'r1', atMs });
 const speaking = [requested(0), started(50)];
 
+const turnPause = (atMs: number): TurnEvent => ({ type: 'vendor-turn-pause', atMs });
+const turnResumed = (atMs: number): TurnEvent => ({ type: 'vendor-turn-resumed', atMs });
+const prepared = (text: string, turnId = 1) => ({ type: 'prepare-reply', turnId, text });
+
+describe('a reply that is begun on a pause', () => {
+  const preparing = (all: readonly TurnEffect[]) => all.filter(({ type }) => type === 'prepare-reply' || type === 'drop-prepared-reply' || type === 'commit-turn');
+
+  it("answers the words so far, again once they are settled otherwise, and is forgotten at the turn's end", () => {
+    const { all, state } = play([start(0), interim('are you', 300), pause(1000), final('Are you open?', 1010), settled(1020), timer('endpointing', 1100)]);
+    expect(preparing(all)).toEqual([prepared('are you'), prepared('Are you open?'), expect.objectContaining({ type: 'commit-turn', text: 'Are you open?' })]);
+    expect(state.preparation).toEqual({ text: null, count: 0 });
+  });
+
+  it('is begun once for the same words', () => {
+    const { all } = play([start(0), final('Are you open?', 900), pause(1000), settled(1020)]);
+    expect(preparing(all)).toEqual([prepared('Are you open?')]);
+  });
+
+  it('is dropped when the caller goes on, and begun so often at most', () => {
+    const going = [start(0), final('I', 100), pause(300), start(400), final('would', 500), pause(700), start(800), final('like', 900), pause(1100), start(1200)];
+    const { all } = play(going);
+    expect(preparing(all)).toEqual([prepared('I'), { type: 'drop-prepared-reply' }, prepared('I would'), { type: 'drop-prepared-reply' }]);
+  });
+
+  it('follows a vendor that tells turns', () => {
+    const vendor = { ...options, hasVendorTurns: true };
+    const { all } = play([start(0), interim('Book a table', 500), turnPause(520), turnResumed(600), turnResumed(610), interim('Book a table for two', 900), turnPause(920)], vendor);
+    expect(preparing(all)).toEqual([prepared('Book a table'), { type: 'drop-prepared-reply' }, prepared('Book a table for two')]);
+  });
+
+  it('is none where it is off, without words, or while the agent has the floor', () => {
+    const off = { ...options, preparation: { isEnabled: false, maxPerTurn: 2 } };
+    expect(preparing(play([start(0), final('Hello', 100), pause(300), settled(400)], off).all)).toEqual([]);
+    expect(preparing(play([start(0), pause(300)]).all)).toEqual([]);
+    const uninterruptible = [requested(0, false), started(50), interim('Hello', 100), turnPause(120)];
+    expect(preparing(play(uninterruptible, { ...options, hasVendorTurns: true }).all)).toEqual([]);
+  });
+
+  it('is dropped where the agent speaks of its own', () => {
+    const { all } = play([start(0), final('Hello', 100), pause(300), requested(310)]);
+    expect(preparing(all)).toEqual([prepared('Hello'), { type: 'drop-prepared-reply' }]);
+  });
+});
+
 describe('a caller turn', () => {
   it('is finalized at the pause and committed when its words are settled and the delay has passed', () => {
     const paused = play([start(100), interim('are you open', 400), pause(1000)]);
-    expect(paused.last).toEqual(['finalize-transcript', 'set-timer']);
+    expect(paused.last).toEqual(['finalize-transcript', 'set-timer', 'prepare-reply']);
     const waiting = play([final('Are you open on Sunday?', 1020), settled(1030)], options, paused.state);
     expect(waiting.all).toContainEqual({ type: 'set-timer', timer: 'endpointing', delayMs: 800 + 300 - 1030 });
     const ended = play([timer('endpointing', 1100)], options, waiting.state);

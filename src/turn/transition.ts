@@ -1,11 +1,13 @@
 import { endpointingDelayMs } from './endpointing.js';
 import { whileAgentSpeaking, whileHeld, whileInterrupted, whileThinking } from './interruption.js';
 import {
+  dropPreparedReply,
   endTurn,
   enter,
   enterCallerSpeaking,
   enterEndpointing,
   hearWords,
+  prepareReply,
   stay,
   trustVoice,
   wordsOf,
@@ -61,7 +63,7 @@ function onCallEnded(state: TurnState, atMs: number): TurnTransition {
 
 function onReplyRequested(state: TurnState, event: Event<'reply-requested'>): TurnTransition {
   const { replyId, allowInterrupt } = event;
-  return enter(state, { name: 'thinking', replyId, allowInterrupt, words: wordsOf(state.phase) });
+  return dropPreparedReply(enter(state, { name: 'thinking', replyId, allowInterrupt, words: wordsOf(state.phase) }));
 }
 
 function whileListening(state: TurnState, event: TurnEvent, options: TurnOptions): TurnTransition {
@@ -102,6 +104,10 @@ function whileCallerSpeaking(state: TurnState, phase: Phase<'caller-speaking'>, 
       return enterEndpointing(state, { ...phase, speechEndMs: event.speechEndMs }, options);
     case 'timer-fired':
       return event.timer === 'wordless-voice' ? enterEndpointing(state, { ...phase, speechEndMs: event.atMs }, options) : stay(state);
+    case 'vendor-turn-pause':
+      return prepareReply(stay(state), phase.words, options);
+    case 'vendor-turn-resumed':
+      return dropPreparedReply(stay(state));
     case 'vendor-turn-end':
       return endTurn(state, { ...phase, speechEndMs: event.atMs }, options);
     default:
@@ -125,6 +131,10 @@ function whileEndpointing(state: TurnState, phase: Phase<'endpointing'>, event: 
       const next = { ...phase, words: heard.words };
       return phase.isSettled ? settle(heard.state, next, event.atMs, options) : stay(heard.state, next);
     }
+    case 'vendor-turn-pause':
+      return prepareReply(stay(state), phase.words, options);
+    case 'vendor-turn-resumed':
+      return dropPreparedReply(stay(state));
     case 'transcript-settled':
       return settle(state, phase, event.atMs, options);
     case 'vendor-turn-end':
@@ -144,10 +154,11 @@ function settle(state: TurnState, phase: Phase<'endpointing'>, atMs: number, opt
   const vendorGraceMs = options.hasVendorTurns ? options.endpointing.maxDelayMs : endpointingDelayMs(text, options.endpointing);
   const remainingMs = phase.speechEndMs + vendorGraceMs - atMs;
   if (remainingMs <= 0) return endTurn(state, phase, options);
-  return stay(
+  const settled = stay(
     state,
     { ...phase, isSettled: true },
     { type: 'cancel-timer', timer: 'transcript' },
     { type: 'set-timer', timer: 'endpointing', delayMs: remainingMs },
   );
+  return prepareReply(settled, phase.words, options);
 }

@@ -9,6 +9,14 @@ export interface Words {
   readonly atMs: number;
 }
 
+/** The reply that is being prepared while the caller pauses, in case the turn is over. */
+export interface Preparation {
+  /** The words it answers; null: none is being prepared. */
+  readonly text: string | null;
+  /** How many were begun since the last committed turn. */
+  readonly count: number;
+}
+
 /** The caller's voice as it was detected, whatever phase the turn was in. */
 export interface CallerVoice {
   readonly isOn: boolean;
@@ -63,6 +71,7 @@ export interface TurnState {
   readonly voice: CallerVoice;
   /** Words that were committed before they were settled: they are no new ones when they come again, settled. */
   readonly unsettled: string;
+  readonly preparation: Preparation;
 }
 
 /** What happens; `atMs` is on the call clock. */
@@ -79,6 +88,10 @@ export type TurnEvent =
   | { readonly type: 'transcript-final'; readonly atMs: number; readonly text: string }
   /** The recogniser has reported everything up to the pause. */
   | { readonly type: 'transcript-settled'; readonly atMs: number }
+  /** The recogniser believes that the turn may be over. */
+  | { readonly type: 'vendor-turn-pause'; readonly atMs: number }
+  /** The recogniser heard the caller go on after that. */
+  | { readonly type: 'vendor-turn-resumed'; readonly atMs: number }
   /** The recogniser decided that the turn is over. */
   | { readonly type: 'vendor-turn-end'; readonly atMs: number }
   /** The caller is there, but says nothing. */
@@ -106,6 +119,10 @@ export type TurnEffect =
   /** Cancel model and voice of the reply; the conversation keeps what was heard. */
   | { readonly type: 'discard-reply'; readonly replyId: ReplyId }
   | { readonly type: 'finalize-transcript' }
+  /** The turn may be over: the reply to it may be begun, unheard and without consequences, as the answer to turn `turnId`. */
+  | { readonly type: 'prepare-reply'; readonly turnId: number; readonly text: string }
+  /** The caller goes on: the reply that was begun is of no use. */
+  | { readonly type: 'drop-prepared-reply' }
   /** The caller's turn is over. */
   | { readonly type: 'commit-turn'; readonly turnId: number; readonly text: string; readonly startedAtMs: number; readonly speechEndMs: number }
   /** The call ended before the turn did: the words are kept, not answered. */
@@ -133,4 +150,5 @@ export const initialTurnState: TurnState = {
   idleCount: 0,
   voice: { isOn: false, startedAtMs: null, endedAtMs: 0 },
   unsettled: '',
+  preparation: { text: null, count: 0 },
 };

@@ -39,6 +39,16 @@ const interruption = z.strictObject({
   resume: z.boolean().default(true).meta({ description: 'False: a false interruption ends the reply.' }),
 });
 
+const preemptiveGeneration = z.strictObject({
+  enabled: z.boolean().default(true).meta({ description: 'The reply is begun when the caller pauses, and dropped unheard where the caller goes on.' }),
+  max_per_turn: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(2)
+    .meta({ description: 'Replies begun per caller turn. Each that is dropped costs a request to the model, and perhaps one to the voice.' }),
+});
+
 const idleLadder = z.strictObject({
   checks: z
     .array(z.string().trim().min(1).max(MAX_TEXT_LENGTH))
@@ -79,7 +89,13 @@ export function createSettingsSchema<Models = unknown>(models?: z.ZodType<Models
       max_duration_warning_text: text('We have only a few seconds left on this call.', 'The warning.'),
       max_user_idle_timeout: z.number().min(2).max(300).default(10).meta({ description: 'Seconds of silence of both sides.' }),
       idle_ladder: idleLadder.prefault({}),
-      turn: z.strictObject({ endpointing: endpointing.prefault({}), interruption: interruption.prefault({}) }).prefault({}),
+      turn: z
+        .strictObject({
+          endpointing: endpointing.prefault({}),
+          interruption: interruption.prefault({}),
+          preemptive_generation: preemptiveGeneration.prefault({}),
+        })
+        .prefault({}),
       recording: z.strictObject({ enabled: z.boolean().default(true).meta({ description: 'Both sides are recorded, each on a channel.' }) }).prefault({}),
       language: z
         .string()

@@ -31,9 +31,10 @@ describe('an ordinary call', () => {
     ]);
     expect(outcome.nodesVisited).toEqual(['start', 'end']);
     expect(outcome.usage).toMatchObject({ callerTurns: 2, agentReplies: 3, interruptions: 0, modelInputTokens: 300 });
-    // What the caller waits for: endpointing, first token, first clause (20 ms a word), first byte of the voice.
-    expect(outcome.turns[0]).toMatchObject({ turnId: 1, endpointingMs: 300, modelFirstTokenMs: 150, firstClauseMs: 160, voiceFirstByteMs: 80, firstFrameMs: 0 });
-    expect(Math.abs(gapMs - (300 + 150 + 160 + 80))).toBeLessThanOrEqual(20);
+    // What the caller waits for: endpointing, first token, first clause (20 ms a word), first byte of the voice; the reply was begun on the pause.
+    const parts = { headStartMs: 120, modelFirstTokenMs: 150, firstClauseMs: 160, voiceFirstByteMs: 80, firstFrameMs: 0 };
+    expect(outcome.turns[0]).toMatchObject({ turnId: 1, endpointingMs: 300, ...parts });
+    expect(Math.abs(gapMs - (300 - 120 + 150 + 160 + 80))).toBeLessThanOrEqual(20);
     expect(Math.abs((outcome.turns[0]?.heardGapMs ?? NaN) - gapMs)).toBeLessThanOrEqual(20);
   });
 
@@ -52,13 +53,16 @@ describe('an ordinary call', () => {
   });
 
   it('takes a pause within a sentence for one turn', async () => {
-    const call = await afterGreeting({ passes: [{ text: 'For when?' }, ...goodbyePasses] });
+    const call = await afterGreeting({ passes: [{ text: 'What?' }, { text: 'For when?' }, ...goodbyePasses] });
     call.carrier.says('I would like');
     call.carrier.pauses(700);
     call.carrier.says('a table for two.');
     await call.untilEvent('agent-said', 2);
     expect(call.eventsOf('caller-said').map(({ data }) => data['text'])).toEqual(['I would like a table for two.']);
-    expect(call.llm.requests).toHaveLength(1);
+    // The reply to the half sentence was begun, and nobody heard of it.
+    expect(call.llm.requests).toHaveLength(2);
+    expect(messagesOf(call, 1)).toContain('user: I would like a table for two.');
+    expect(call.eventsOf('agent-said').map(({ data }) => data['text'])).toEqual([GREETING, 'For when?']);
     await sayGoodbye(call);
   });
 });

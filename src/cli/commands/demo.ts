@@ -146,6 +146,7 @@ function readParts(latency: unknown): GapParts {
   };
   return {
     eou: read('endpointing_ms'),
+    ahead: read('head_start_ms'),
     llm: read('model_first_token_ms', 'first_clause_ms'),
     tts: read('voice_first_byte_ms'),
     out: read('first_frame_ms'),
