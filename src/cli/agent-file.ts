@@ -45,10 +45,20 @@ export function readAgentFile(path: string): AgentFile {
 }
 
 /**
+ * Reads what of an agent is versioned: an agent file's content, or a workflow document alone (it has nodes and edges, and no name of an agent).
+ * @throws CliError `usage` where it is neither
+ */
+export function readAgentContent(path: string): AgentFileContent {
+  const json = parseJsonFile(path);
+  if (typeof json === 'object' && json !== null && 'nodes' in json) return { workflow_definition: json };
+  return contentOf(readAgentFile(path));
+}
+
+/**
  * Reads a JSON file.
  * @throws CliError `usage` where it cannot be read or is not JSON
  */
-export function parseJsonFile(path: string): unknown {
+function parseJsonFile(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {

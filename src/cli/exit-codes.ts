@@ -2,7 +2,7 @@
 export const exitCodes = {
   /** Done. */
   ok: 0,
-  /** Something failed that no other code names; `agents diff` found differences. */
+  /** Something failed that no other code names; `agents diff` found differences, `eval` a scenario that did not pass. */
   failure: 1,
   /** The command line is wrong: unknown command or option, missing argument, unreadable file. */
   usage: 2,

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { contentOf, parseJsonFile, readAgentFile, serializeAgentFile, type AgentFile } from '../agent-file.js';
+import { contentOf, readAgentContent, readAgentFile, serializeAgentFile, type AgentFile } from '../agent-file.js';
 import type { ApiClient } from '../api-client.js';
 import { agentDetailShape, agentShape, pageOf, readAnswer } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
@@ -83,7 +83,7 @@ function registerFiles(command: Command, context: CliContext): void {
     .option('--from <file>', 'agent file, or a workflow document alone')
     .option('--json', 'print the API’s answer')
     .action(async (options: JsonOptions & { name: string; from?: string }) => {
-      const content = options.from === undefined ? {} : readContent(options.from);
+      const content = options.from === undefined ? {} : readAgentContent(options.from);
       const answer = await connect(options, context).request('POST', '/agents', { body: { ...content, name: options.name } });
       if (options.json === true) return context.output.json(answer);
       context.output.line(readAnswer(agentShape, answer, 'create agent').uuid);
@@ -185,13 +185,6 @@ const draftShape = z.looseObject({ errors: singleProblems, warnings: singleProbl
 const agentPath = (uuid: string) => `/agents/${encodeURIComponent(uuid)}`;
 
 const versionText = (version: number | null | undefined) => (version === null || version === undefined ? '-' : `v${version}`);
-
-/** An agent file's content, or a workflow document alone (it has nodes and edges, and no name of an agent). */
-function readContent(path: string): object {
-  const json = parseJsonFile(path);
-  if (typeof json === 'object' && json !== null && 'nodes' in json) return { workflow_definition: json };
-  return contentOf(readAgentFile(path));
-}
 
 /** The agent as the server has it: its draft where there is one, else the published version. */
 async function fetchAgentFile(client: ApiClient, uuid: string): Promise<AgentFile> {
