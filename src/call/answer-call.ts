@@ -15,7 +15,7 @@ import { openLegs, type OpenLegs } from './legs.js';
 import type { PhraseCache } from './phrase-cache.js';
 import { openRecorder } from './recorder.js';
 import type { Recordings } from './recordings.js';
-import type { TransferDesk } from './transfer.js';
+import type { TransferDesk } from './transfer-desk.js';
 import { turnOptionsOf } from './turn-settings.js';
 import type { WarmUps } from './warm-ups.js';
 import type { ModelResolver, WorkflowResolver } from './resolvers.js';
@@ -102,7 +102,7 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
       events,
       phrases: ports.phrases,
       metronome: ports.metronome,
-      transfers: ports.transfers,
+      transfers: ports.transfers.of(provider.name),
       remainingMs: minted.remainingMs,
       clock,
       log: ports.log,

@@ -17,7 +17,7 @@ import type { CallUsage } from './call-log.js';
 import type { OpenLegs } from './legs.js';
 import type { PhraseCache } from './phrase-cache.js';
 import type { Recorder } from './recorder.js';
-import type { TransferDesk } from './transfer.js';
+import type { TransferMailboxes } from './transfer-desk.js';
 
 /** How a call ended, and with what the stream is closed. */
 export interface CallEnding {
@@ -57,7 +57,7 @@ export interface CallOptions {
   readonly events: EventWriter;
   readonly phrases: PhraseCache;
   readonly metronome: Metronome;
-  readonly transfers: TransferDesk;
+  readonly transfers: TransferMailboxes;
   /** What the owner's quota leaves for this call; null: unlimited. */
   readonly remainingMs: number | null;
   readonly clock: Clock;

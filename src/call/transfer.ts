@@ -1,40 +1,8 @@
-import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import { isTransferDestination } from '../base/transfer-destination.js';
 import type { ProviderCall, ProviderControl, TransferProgress, TransferRequest } from '../telephony/provider.js';
-
-/** Warm transfers that may wait for their destination at once, in one process. */
-const MAX_WAITING_TRANSFERS = 1000;
-
-/** Warm transfers of this node that wait for what the provider posts about the destination's leg. */
-export interface TransferDesk {
-  /** Opens a mailbox whose URL only the provider gets to know. @throws AgentStreamError `transfer-unsupported` where too many wait */
-  open(onProgress: (progress: TransferProgress) => void): { transferId: string; callbackUrl: string; close(): void };
-  /** A post arrived. False for an unknown transfer or a wrong secret. */
-  deliver(transferId: string, secret: string, progress: TransferProgress | null): boolean;
-}
-
-/** Creates the desk. `callbackBaseUrl` precedes `/{transferId}/{secret}`. */
-export function createTransferDesk(callbackBaseUrl: () => string): TransferDesk {
-  const waiting = new Map<string, { secret: Buffer; onProgress: (progress: TransferProgress) => void }>();
-  return {
-    open(onProgress) {
-      if (waiting.size >= MAX_WAITING_TRANSFERS) throw new AgentStreamError('transfer-unsupported', { message: 'Too many transfers are waiting' });
-      const transferId = randomBytes(9).toString('base64url');
-      const secret = randomBytes(24).toString('base64url');
-      waiting.set(transferId, { secret: Buffer.from(secret), onProgress });
-      return { transferId, callbackUrl: `${callbackBaseUrl()}/${transferId}/${secret}`, close: () => void waiting.delete(transferId) };
-    },
-    deliver(transferId, secret, progress) {
-      const entry = waiting.get(transferId);
-      const given = Buffer.from(secret);
-      if (entry === undefined || given.length !== entry.secret.length || !timingSafeEqual(given, entry.secret)) return false;
-      if (progress !== null) entry.onProgress(progress);
-      return true;
-    },
-  };
-}
+import type { TransferMailboxes } from './transfer-desk.js';
 
 /** A transfer as it was asked for. */
 export interface TransferOrder {
@@ -48,7 +16,7 @@ export interface TransferPorts {
   readonly control: ProviderControl;
   readonly call: ProviderCall;
   readonly calledNumber: string | undefined;
-  readonly transfers: TransferDesk;
+  readonly transfers: TransferMailboxes;
   readonly clock: Clock;
   /** Aborts when the call has ended. */
   readonly signal: AbortSignal;

@@ -11,7 +11,7 @@ import { createPhraseCache } from '../call/phrase-cache.js';
 import { recordingsIn } from '../call/recordings.js';
 import { createRefusals } from '../call/refusals.js';
 import { createModelResolver, createWorkflowResolver } from '../call/resolvers.js';
-import { createTransferDesk } from '../call/transfer.js';
+import { createTransferDesk } from '../call/transfer-desk.js';
 import { createWarmUps } from '../call/warm-ups.js';
 import type { Config } from '../config.js';
 import { createAgentRules } from '../http/agent-rules.js';
@@ -83,7 +83,7 @@ async function openDatabase(config: Config, log: Log, clock: Clock, disposal: Re
   const poolConfig = embedded?.poolConfig ?? { connectionString: config.databaseUrl ?? undefined };
   const store = await openStore({ poolConfig, secretKey, clock, log });
   disposal.add(() => store.close());
-  return { store, isExclusive: embedded !== null };
+  return { store, secretKey, isExclusive: embedded !== null };
 }
 
 async function composeNode(
@@ -95,7 +95,7 @@ async function composeNode(
   const shutdown = new AbortController();
   // Every run that waits for the database to be finalised listens to it.
   setMaxListeners(0, shutdown.signal);
-  const { store, isExclusive } = await openDatabase(config, log, clock, disposal);
+  const { store, secretKey, isExclusive } = await openDatabase(config, log, clock, disposal);
   await bootstrap(store, config, log);
 
   const directory = createCallDirectory({ maxCalls: config.maxCalls, notifications: store.notifications, clock, log });
@@ -109,7 +109,8 @@ async function composeNode(
   const sweeper = startRunUpkeep({ store, nodeId, isExclusive, directory, clock, log }, disposal);
 
   let publicUrl = config.publicUrl;
-  const transfers = createTransferDesk(() => `${publicUrl}/api/v1/telephony-callbacks/cloudonix/transfer`);
+  const transfers = createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log });
+  disposal.add(() => transfers.close());
   const createControl = (telephonyConfig: TelephonyConfig) => {
     const provider = findProvider(telephonyConfig.provider);
     const baseUrl = config.env[provider.apiBaseUrl.env] ?? provider.apiBaseUrl.default;
@@ -155,8 +156,7 @@ async function composeNode(
     agentRules: createAgentRules(modelsSchema),
     liveCalls: directory,
     publicUrl: () => publicUrl,
-    onTransferCallback: (transferId, secret, body) =>
-      transfers.deliver(transferId, secret, findProvider('cloudonix').parseTransferCallback(body)),
+    onTransferCallback: (provider, ...post) => transfers.of(provider).deliver(...post),
   });
   await sweeper.firstSweep;
   const server = await startServer({ app, config, clock, log, onUpgrade: endpoint.handleUpgrade });

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { Config } from '../config.js';
 import type { AgentContent, RunCommand, Store, TelephonyConfig } from '../store/store.js';
-import type { ProviderControl, ProviderModule } from '../telephony/provider.js';
+import type { ProviderControl, ProviderModule, TransferProgress } from '../telephony/provider.js';
 import type { Metrics } from './metrics.js';
 import type { Setup } from './setup.js';
 
@@ -76,8 +76,8 @@ export interface AppServices {
   readonly publicUrl: () => string;
   /** REST control with the configuration's credential; the caller may share one per configuration. */
   createControl(telephonyConfig: TelephonyConfig): ProviderControl;
-  /** Gives a warm transfer's callback to the call that waits for it. False where no call knows the id and secret. */
-  onTransferCallback(transferId: string, secret: string, body: unknown): boolean;
+  /** Gives what a provider posted about a warm transfer to the call that waits, whichever node holds it. False for a URL that was never given out. */
+  onTransferCallback(provider: string, transferId: string, secret: string, progress: TransferProgress | null): boolean;
   /** Requests per minute and client address beyond which 429 is answered. Default {@link defaultRequestsPerMinute}. */
   readonly requestsPerMinute?: number | undefined;
 }

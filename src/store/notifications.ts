@@ -8,7 +8,10 @@ import type { NotificationPayloads, Notifications } from './store.js';
 
 type Channel = keyof NotificationPayloads;
 
-const channels: readonly Channel[] = ['agent_changed', 'telephony_config_changed', 'run_events', 'run_ended', 'run_control', 'run_control_result'];
+const channels: readonly Channel[] = [
+  ...(['agent_changed', 'telephony_config_changed'] as const),
+  ...(['run_events', 'run_ended', 'run_control', 'run_control_result', 'transfer_progress'] as const),
+];
 
 /** PostgreSQL refuses payloads of 8,000 bytes and more. */
 const MAX_PAYLOAD_BYTES = 7_999;

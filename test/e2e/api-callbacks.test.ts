@@ -111,7 +111,7 @@ describe('a transfer callback', () => {
   it('reaches the call that waits for it', async () => {
     const body = { StatusCallbackEvent: 'participant-join' };
     expect((await api.request('POST', path('right-secret'), { key: null, body })).status).toBe(204);
-    expect(api.transferCallbacks).toEqual([{ transferId: 't-1', secret: 'right-secret', body }]);
+    expect(api.transferCallbacks).toEqual([{ provider: 'cloudonix', transferId: 't-1', secret: 'right-secret', progress: { type: 'answered' } }]);
   });
 
   it('with a wrong secret, or of another provider, is not found', async () => {

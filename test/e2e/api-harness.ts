@@ -16,7 +16,7 @@ import type { AppServices } from '../../src/http/services.js';
 import { openSetup } from '../../src/http/setup.js';
 import { modelsSchema } from '../../src/speech/models-schema.js';
 import type { Run, RunCommand, Store } from '../../src/store/store.js';
-import type { ProviderControl } from '../../src/telephony/provider.js';
+import type { ProviderControl, TransferProgress } from '../../src/telephony/provider.js';
 import { providers } from '../../src/telephony/registry.js';
 import { openTestStore } from '../support/database.js';
 
@@ -52,7 +52,7 @@ export interface ApiTest {
   readonly commands: { runId: string; command: RunCommand }[];
   /** Calls that providers declared over. */
   readonly endedCalls: { runId: string; status: string }[];
-  readonly transferCallbacks: { transferId: string; secret: string; body: unknown }[];
+  readonly transferCallbacks: { provider: string; transferId: string; secret: string; progress: TransferProgress | null }[];
   readonly logLines: string[];
   setDraining(isDraining: boolean): void;
   request(method: string, path: string, options?: ApiRequestOptions): Promise<ApiAnswer>;
@@ -164,9 +164,9 @@ export async function startApi(options: ApiTestOptions = {}): Promise<ApiTest> {
     metrics: createMetrics({ activeCalls: () => 3, maxCalls: () => 100 }),
     publicUrl: () => url,
     createControl: () => control,
-    onTransferCallback(transferId, secret, body) {
+    onTransferCallback(provider, transferId, secret, progress) {
       if (secret !== 'right-secret') return false;
-      transferCallbacks.push({ transferId, secret, body });
+      transferCallbacks.push({ provider, transferId, secret, progress });
       return true;
     },
     requestsPerMinute: options.requestsPerMinute ?? 100_000,

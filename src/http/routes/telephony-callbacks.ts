@@ -101,9 +101,9 @@ export function telephonyCallbackRoutes(services: AppServices): FastifyPluginAsy
     const transferring = { params: transferParams, security: [] };
     const transferPath = '/telephony-callbacks/:provider/transfer/:transfer_id/:secret';
     app.post(transferPath, { schema: { tags, summary: 'Progress of a warm transfer', ...transferring } }, async (request, reply) => {
-      providerNamed(request.params.provider);
-      const body = parseCallbackBody(bodyOf(request), request.headers['content-type']);
-      if (!services.onTransferCallback(request.params.transfer_id, request.params.secret, body)) throw new AgentStreamError('not-found');
+      const { provider: name, transfer_id: transferId, secret } = request.params;
+      const progress = providerNamed(name).parseTransferCallback(parseCallbackBody(bodyOf(request), request.headers['content-type']));
+      if (!services.onTransferCallback(name, transferId, secret, progress)) throw new AgentStreamError('not-found');
       return reply.code(204).send();
     });
   };

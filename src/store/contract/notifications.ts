@@ -9,6 +9,8 @@ export interface NotificationPayloads {
   /** Live control, answered by the node that holds the call. */
   run_control: { runId: string; commandId: string; command: RunCommand };
   run_control_result: { commandId: string; ok: boolean; code?: string; message?: string };
+  /** The provider posted about a warm transfer to a node that does not hold its call. */
+  transfer_progress: { transferId: string; progress: { type: 'answered' } | { type: 'failed'; reason: string } };
 }
 
 /** What live control asks of a call. */

@@ -6,7 +6,7 @@ import { CallSession } from '../../../src/call/call-session.js';
 import { openLegs } from '../../../src/call/legs.js';
 import { createPhraseCache, type PhraseCache } from '../../../src/call/phrase-cache.js';
 import { openRecorder } from '../../../src/call/recorder.js';
-import { createTransferDesk, type TransferDesk } from '../../../src/call/transfer.js';
+import { createTransferDesk, type TransferMailboxes } from '../../../src/call/transfer-desk.js';
 import { turnOptionsOf } from '../../../src/call/turn-settings.js';
 import type { EventWriter } from '../../../src/runs/event-writer.js';
 import type { RunEvent } from '../../../src/runs/events.js';
@@ -79,7 +79,7 @@ export interface VirtualCall {
   readonly tts: ScriptedTextToSpeech;
   readonly llm: ScriptedModel;
   readonly control: ScriptedControl;
-  readonly desk: TransferDesk;
+  readonly desk: TransferMailboxes;
   /** Where the provider posts about the destinations of warm transfers. */
   readonly callbackUrls: readonly string[];
   readonly events: readonly RunEvent[];
@@ -113,7 +113,16 @@ function createEventLog(): { events: RunEvent[]; writer: EventWriter } {
   };
 }
 
-function noteUrls(desk: TransferDesk, urls: string[]): TransferDesk {
+/** The desk of a node that shares its database with nobody. */
+const virtualDesk = () =>
+  createTransferDesk({
+    publicUrl: () => 'https://agents.example',
+    secretKey: Buffer.alloc(32, 1),
+    notifications: { notify: async () => undefined, subscribe: () => () => undefined },
+    log: silentLog,
+  });
+
+function noteUrls(desk: TransferMailboxes, urls: string[]): TransferMailboxes {
   return {
     deliver: desk.deliver,
     open(onProgress) {
@@ -141,7 +150,7 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
   const llm = createScriptedModel(clock, options.passes ?? []);
   const control = createScriptedControl(clock, carrier, options.control ?? {});
   const callbackUrls: string[] = [];
-  const desk = noteUrls(createTransferDesk(() => 'https://agents.example/callbacks'), callbackUrls);
+  const desk = noteUrls(virtualDesk().of('cloudonix'), callbackUrls);
   const metronome = createMetronome(clock);
   const settings = settingsOf(options);
   const graph = graphOf(options.nodes ?? defaultNodes, options.edges ?? defaultEdges, { settings });
