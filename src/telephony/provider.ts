@@ -113,8 +113,11 @@ export interface ProviderModule<Credentials = unknown> {
   createControl(options: ProviderControlOptions<Credentials>): ProviderControl;
   /** Call-flow documents to paste at the provider, by name (`cxml`), each connecting to `streamUrl` and ending in a hang-up. */
   snippets(streamUrl: string): Readonly<Record<string, string>>;
-  /** True where the callback proves knowledge of the configuration's key (constant-time). */
-  verifyCallback(headers: Readonly<Record<string, string | undefined>>, rawBody: Buffer, credentials: Credentials): boolean;
+  /**
+   * True where the callback proves knowledge of the configuration's key (constant-time), and recently, where its time is proven too.
+   * @param nowMs epoch ms
+   */
+  verifyCallback(headers: Readonly<Record<string, string | undefined>>, rawBody: Buffer, credentials: Credentials, nowMs: number): boolean;
   /** Understands a status or CDR post; null where it is neither. Never throws. */
   parseCallback(body: unknown): ProviderCallback | null;
   /** Understands a post to a warm transfer's callback URL; null where it says nothing about progress. Never throws. */

@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/base/clock.js';
 import { anyText, finaliseRun, mintRun, startApi, type ApiTest } from './api-harness.js';
 
 const requestsKey = 'requests-key-0123456789';
@@ -67,6 +68,20 @@ describe('a session status post', () => {
     }
     expect(await logsOf(runId)).toEqual({});
     expect(api.endedCalls.some((call) => call.runId === runId)).toBe(false);
+  });
+
+  it('that was signed more than five minutes ago is a 401', async () => {
+    const { runId, sessionId } = await boundRun();
+    const body = JSON.stringify({ token: sessionId, status: 'connected' });
+    const postAged = async (ageSeconds: number) => {
+      const timestamp = String(Math.floor(systemClock.wallMs() / 1000) - ageSeconds);
+      const signature = createHmac('sha256', requestsKey).update(`${timestamp}.${body}`).digest('hex');
+      return (await post(body, { headers: { 'x-cloudonix-signature': signature, 'x-cloudonix-timestamp': timestamp } })).status;
+    };
+    expect(await postAged(310)).toBe(401);
+    expect(await logsOf(runId)).toEqual({});
+    expect(await postAged(10)).toBe(204);
+    expect(Object.keys(await logsOf(runId))).toEqual(['session_status_connected']);
   });
 
   it('of nobody’s session, or that says nothing, is acknowledged', async () => {

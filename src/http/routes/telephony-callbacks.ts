@@ -59,7 +59,7 @@ export function telephonyCallbackRoutes(services: AppServices): FastifyPluginAsy
     const telephonyConfig = await store.telephonyConfigs.getById(configId);
     if (telephonyConfig === null || telephonyConfig.provider !== provider.name) throw new AgentStreamError('not-found');
     const credentials = provider.credentialsSchema.safeParse(telephonyConfig.credentials);
-    if (!credentials.success || !provider.verifyCallback(headersOf(request), bodyOf(request), credentials.data)) {
+    if (!credentials.success || !provider.verifyCallback(headersOf(request), bodyOf(request), credentials.data, clock.wallMs())) {
       failures.noteFailure(limiterKey);
       throw new AgentStreamError('not-authenticated', { message: 'The callback does not prove knowledge of the configuration’s key.' });
     }

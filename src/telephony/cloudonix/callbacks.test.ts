@@ -5,6 +5,7 @@ import { parseCallback, parseTransferCallback, verifyCallback } from './callback
 
 const credentials = { domain_id: 'acme', bearer_token: 'XItoken', requests_key: 'requests-key' };
 const body = Buffer.from('{"status":"answer"}');
+const nowMs = Date.UTC(2026, 0, 1, 12);
 const sign = (key: string, encoding: 'hex' | 'base64') => createHmac('sha256', key).update(body).digest(encoding);
 
 describe('verifyCallback', () => {
@@ -24,16 +25,50 @@ describe('verifyCallback', () => {
     ['a wrong signature beside the right key', { 'x-cx-apikey': 'requests-key', 'x-cloudonix-signature': sign('other', 'hex') }, false],
     ['an empty signature', { 'x-cx-apikey': 'requests-key', 'x-cloudonix-signature': '' }, false],
     ['another scheme', { authorization: 'Basic requests-key' }, false],
-  ])('%s', (_name, headers, isValid) => expect(verifyCallback(headers, body, credentials)).toBe(isValid));
+  ])('%s', (_name, headers, isValid) => expect(verifyCallback(headers, body, credentials, nowMs)).toBe(isValid));
 
   it('expects the API key where no requests key is stored, and nothing where neither is', () => {
-    expect(verifyCallback({ 'x-cx-apikey': 'XItoken' }, body, { domain_id: 'acme', bearer_token: 'XItoken' })).toBe(true);
-    expect(verifyCallback({ 'x-cx-apikey': '' }, body, { domain_id: 'acme' })).toBe(false);
-    expect(verifyCallback({ 'x-cx-apikey': 'undefined' }, body, { domain_id: 'acme' })).toBe(false);
+    expect(verifyCallback({ 'x-cx-apikey': 'XItoken' }, body, { domain_id: 'acme', bearer_token: 'XItoken' }, nowMs)).toBe(true);
+    expect(verifyCallback({ 'x-cx-apikey': '' }, body, { domain_id: 'acme' }, nowMs)).toBe(false);
+    expect(verifyCallback({ 'x-cx-apikey': 'undefined' }, body, { domain_id: 'acme' }, nowMs)).toBe(false);
   });
 
   it('does not accept a signature of another body', () => {
-    expect(verifyCallback({ 'x-cloudonix-signature': sign('requests-key', 'hex') }, Buffer.from('{}'), credentials)).toBe(false);
+    expect(verifyCallback({ 'x-cloudonix-signature': sign('requests-key', 'hex') }, Buffer.from('{}'), credentials, nowMs)).toBe(false);
+  });
+});
+
+describe('the time of a signed post', () => {
+  const stamped = (timestamp: string, signedTimestamp = timestamp) => ({
+    'x-cloudonix-timestamp': timestamp,
+    'x-cloudonix-signature': `sha256=${createHmac('sha256', 'requests-key').update(`${signedTimestamp}.${body.toString()}`).digest('hex')}`,
+  });
+  const isAccepted = (headers: Record<string, string>) => verifyCallback(headers, body, credentials, nowMs);
+  const second = nowMs / 1000;
+
+  it.each([
+    ['now', String(second), true],
+    ['in milliseconds', String(nowMs - 1000), true],
+    ['299 s ago', String(second - 299), true],
+    ['301 s ago', String(second - 301), false],
+    ['a day ago', String(second - 86_400), false],
+    ['ahead, as far as clocks differ', String(second + 299), true],
+    ['301 s ahead', String(second + 301), false],
+    ['empty', '', false],
+    ['no number', 'yesterday', false],
+    ['beyond all time', '9'.repeat(400), false],
+  ])('%s', (_name, timestamp, isValid) => expect(isAccepted(stamped(timestamp))).toBe(isValid));
+
+  it('cannot be moved, nor left out', () => {
+    expect(isAccepted(stamped(String(second), String(second - 301)))).toBe(false);
+    const { 'x-cloudonix-signature': signature } = stamped(String(second - 301));
+    expect(isAccepted({ 'x-cloudonix-signature': signature })).toBe(false);
+  });
+
+  it('counts also where only the body is signed', () => {
+    const signature = { 'x-cloudonix-signature': sign('requests-key', 'hex') };
+    expect(isAccepted({ ...signature, 'x-cloudonix-timestamp': String(second) })).toBe(true);
+    expect(isAccepted({ ...signature, 'x-cloudonix-timestamp': String(second - 301) })).toBe(false);
   });
 });
 
