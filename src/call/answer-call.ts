@@ -3,11 +3,12 @@ import type { Metronome } from '../audio/pacer.js';
 import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { EventWriter, EventWriters } from '../runs/event-writer.js';
-import type { CallableAgent, Run, Store, TelephonyConfig } from '../store/store.js';
+import type { CallableAgent, RecordingRetention, Run, Store, TelephonyConfig } from '../store/store.js';
 import type { Leg } from '../speech/vendor.js';
 import type { StreamStart } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
 import type { ProviderCall, ProviderControl, ProviderModule } from '../telephony/provider.js';
+import type { WorkflowSettings } from '../workflow/settings.js';
 import { startWorkflow } from '../workflow/step.js';
 import { callContextOf, type CallContext, type StreamRequest } from './call-request.js';
 import { CallSession } from './call-session.js';
@@ -77,7 +78,7 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
   try {
     const context = callContextOf(minted.request, { provider: provider.name, agentUuid: run.agentUuid, agentVariables: callable.version.variables }, start);
     await validateSession(control, call, stream.closed, events);
-    await bindSession(minted, { start, config, context }, store);
+    await bindSession(minted, { start, config, context, recordingRetention: retentionOf(settings, ports.recordings) }, store);
     legs ??= open();
     // Not before the call is one: what is refused leaves no file, open or on disk.
     const recorder = await openRecorder(settings.recording.enabled ? ports.recordings.pathOf(run) : null, (error) =>
@@ -132,17 +133,24 @@ async function validateSession(control: ProviderControl, call: ProviderCall, sig
 
 async function bindSession(
   { run, callable }: MintedCall,
-  { start, config, context }: { start: StreamStart; config: TelephonyConfig; context: CallContext },
+  bound: { start: StreamStart; config: TelephonyConfig; context: CallContext; recordingRetention: RecordingRetention | null },
   store: Store,
 ): Promise<void> {
+  const { start, config, context, recordingRetention } = bound;
   const result = await store.runs.bindSession(run.id, {
     sessionId: start.sessionId,
     telephonyConfigId: config.id,
     ...context,
     logs: { inbound_webhook: { ...start.webhookLog, domain: config.account, agent_version: callable.version.number } },
+    recordingRetention,
   });
   if (result === 'duplicate') throw new AgentStreamError('duplicate-stream');
   if (result === 'ended') throw new AgentStreamError('internal-error', { message: 'The run ended before its call was answered' });
+}
+
+/** Known before there is a file: the node may not live to the end of the call. */
+function retentionOf({ recording }: WorkflowSettings, { storeId }: Recordings): RecordingRetention | null {
+  return recording.enabled && recording.retention_days !== undefined ? { storeId, days: recording.retention_days } : null;
 }
 
 /** Off the media path: the agent already speaks while the database is told. */

@@ -8,7 +8,7 @@ import type { Log } from '../base/log.js';
 import { openAgentCache } from '../call/agent-cache.js';
 import { createCallDirectory, type CallDirectory } from '../call/call-directory.js';
 import { createPhraseCache } from '../call/phrase-cache.js';
-import { recordingsIn } from '../call/recordings.js';
+import { openRecordings, type Recordings } from '../call/recordings.js';
 import { createRefusals } from '../call/refusals.js';
 import { createModelResolver, createWorkflowResolver } from '../call/resolvers.js';
 import { createTransferDesk } from '../call/transfer-desk.js';
@@ -22,6 +22,7 @@ import { startServer } from '../http/server.js';
 import { openSetup } from '../http/setup.js';
 import { createEventWriters } from '../runs/event-writer.js';
 import { startLeases } from '../runs/leases.js';
+import { startRecordingSweeper } from '../runs/recording-sweeper.js';
 import { startSweeper, type Sweeper } from '../runs/sweeper.js';
 import { modelsSchema } from '../speech/models.js';
 import { vendors } from '../speech/registry.js';
@@ -106,7 +107,8 @@ async function composeNode(
   const setup = withLocalApiKey(await openSetup(store.accounts), { store, dataDir: config.dataDir, log });
   const eventWriters = createEventWriters({ store, clock, log });
   disposal.add(() => eventWriters.close());
-  const sweeper = startRunUpkeep({ store, nodeId, isExclusive, directory, clock, log }, disposal);
+  const recordings = await openRecordings(config.dataDir, log);
+  const sweeper = startRunUpkeep({ store, nodeId, isExclusive, directory, recordings, clock, log }, disposal);
 
   let publicUrl = config.publicUrl;
   const transfers = createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log });
@@ -130,7 +132,7 @@ async function composeNode(
     createControl,
     metronome: createMetronome(clock, { onLateness: (latenessMs) => metrics.frameSent(latenessMs) }),
     phrases: createPhraseCache(),
-    recordings: recordingsIn(config.dataDir),
+    recordings,
     workflows: createWorkflowResolver(),
     models: createModelResolver({ store, env: config.env, clock, fetch, egress: config.allowPrivateNetworks ? undefined : createGuardedEgress() }),
     warmUps: createWarmUps(),
@@ -185,12 +187,12 @@ async function composeNode(
   };
 }
 
-/** Keeps the leases of this node's runs, and ends the runs of nodes that died. */
+/** Keeps the leases of this node's runs, ends the runs of nodes that died, and deletes recordings whose time is over. */
 function startRunUpkeep(
-  options: { store: Store; nodeId: string; isExclusive: boolean; directory: CallDirectory; clock: Clock; log: Log },
+  options: { store: Store; nodeId: string; isExclusive: boolean; directory: CallDirectory; recordings: Recordings; clock: Clock; log: Log },
   disposal: ReturnType<typeof createDisposal>,
 ): Sweeper {
-  const { directory } = options;
+  const { directory, recordings } = options;
   const heldRunIds = () => directory.heldRunIds();
   const leases = startLeases({
     ...options,
@@ -201,6 +203,8 @@ function startRunUpkeep(
   disposal.add(() => leases.stop());
   const sweeper = startSweeper({ ...options, heldRunIds });
   disposal.add(() => sweeper.stop());
+  const recordingSweeper = startRecordingSweeper({ ...options, storeId: recordings.storeId, deleteFile: (recording) => recordings.delete(recording) });
+  disposal.add(() => recordingSweeper.stop());
   return sweeper;
 }
 

@@ -35,6 +35,8 @@ export const runSchema = z
     cost: objectSchema,
     latency: objectSchema,
     recording_url: z.string().nullable(),
+    recording_expires_at: timeSchema.nullable().describe('When the recording is to be deleted'),
+    recording_deleted_at: timeSchema.nullable(),
     transcript_url: z.string(),
     events_url: z.string(),
   })
@@ -66,7 +68,9 @@ export function runJson(run: Run, publicUrl: string): z.output<typeof runSchema>
     usage: { ...run.usage },
     cost: { ...run.cost },
     latency: { ...run.latency },
-    recording_url: run.recordingPath === null ? null : `${self}/recording`,
+    recording_url: run.recordingPath === null || run.recordingDeletedAt !== null ? null : `${self}/recording`,
+    recording_expires_at: run.recordingPath === null ? null : timeOrNull(run.recordingExpiresAt),
+    recording_deleted_at: run.recordingPath === null ? null : timeOrNull(run.recordingDeletedAt),
     transcript_url: `${self}/transcript`,
     events_url: `${self}/events`,
   };

@@ -2,9 +2,13 @@ import pg from 'pg';
 import { AgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { initial } from './migrations/0001-initial.js';
+import { recordingRetention } from './migrations/0002-recording-retention.js';
 
 /** In order, never changed once released. */
-const migrations: readonly { readonly id: string; readonly sql: string }[] = [{ id: '0001-initial', sql: initial }];
+const migrations: readonly { readonly id: string; readonly sql: string }[] = [
+  { id: '0001-initial', sql: initial },
+  { id: '0002-recording-retention', sql: recordingRetention },
+];
 
 /** Advisory lock under which one node at a time migrates a database. */
 const MIGRATION_LOCK_ID = 7_316_402_552;

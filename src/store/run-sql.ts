@@ -6,7 +6,8 @@ id, name, organization_id AS "organizationId", owner_user_id AS "ownerUserId", a
 telephony_config_id AS "telephonyConfigId", call_type AS "callType", mode, state, initial_context AS "initialContext",
 gathered_context AS "gatheredContext", logs, session_id AS "sessionId", end_reason AS "endReason", close_code AS "closeCode",
 close_reason AS "closeReason", created_at AS "createdAt", answered_at AS "answeredAt", ended_at AS "endedAt",
-duration_ms::float8 AS "durationMs", usage, cost, latency, recording_path AS "recordingPath", node_id AS "nodeId"`;
+duration_ms::float8 AS "durationMs", usage, cost, latency, recording_path AS "recordingPath",
+recording_expires_at AS "recordingExpiresAt", recording_deleted_at AS "recordingDeletedAt", node_id AS "nodeId"`;
 
 /** Serialises the mints of one organization, so that two cannot both take the last slot; what merely refers to it is not held up. */
 export const lockOrganizationSql = 'SELECT concurrent_calls AS "concurrentCalls" FROM organizations WHERE id = $1 FOR NO KEY UPDATE';
@@ -57,6 +58,9 @@ SELECT verdict.refusal, verdict.remaining_ms AS "remainingMs", run.* FROM verdic
 
 const notifyEndedSql = `SELECT id, pg_notify('run_ended', json_build_object('runId', id)::text) FROM ended`;
 
+/** How long the recording is kept; null: for good. Hours, since a day's length is the time zone's. */
+const retentionSql = "recording_retention_days * interval '24 hours'";
+
 /**
  * The one way to a terminal state while the node lives. $1 id, $2 state, $3 end reason, $4 close code, $5 close reason, $6 duration in ms,
  * $7 gathered context, $8 usage, $9 cost, $10 latency, $11 recording path.
@@ -64,7 +68,8 @@ const notifyEndedSql = `SELECT id, pg_notify('run_ended', json_build_object('run
 export const finaliseSql = `
 WITH ended AS (
   UPDATE runs SET state = $2, end_reason = $3, close_code = $4, close_reason = $5, ended_at = clock_timestamp(), duration_ms = $6,
-    gathered_context = gathered_context || $7::jsonb, usage = $8, cost = $9, latency = $10, recording_path = $11
+    gathered_context = gathered_context || $7::jsonb, usage = $8, cost = $9, latency = $10, recording_path = $11,
+    recording_expires_at = clock_timestamp() + ${retentionSql}
   WHERE id = $1 AND state IN ('initialized', 'running')
   RETURNING id, owner_user_id, created_at, duration_ms
 ), counted AS (${countUsageSql('ended', '0', 'sum(duration_ms)')})
@@ -80,7 +85,8 @@ WITH lost AS (
   WHERE state IN ('initialized', 'running') AND ${isLost} ORDER BY id LIMIT ${limit} FOR UPDATE SKIP LOCKED
 ), ended AS (
   UPDATE runs SET state = 'failed', end_reason = 'node_lost', ended_at = seen.last_at,
-    duration_ms = greatest(0, round(extract(epoch FROM seen.last_at - lost.started_at) * 1000))
+    duration_ms = greatest(0, round(extract(epoch FROM seen.last_at - lost.started_at) * 1000)),
+    recording_expires_at = seen.last_at + ${retentionSql}
   FROM lost, LATERAL (
     SELECT greatest(lost.heartbeat_at, (SELECT recorded_at FROM run_events WHERE run_id = lost.id ORDER BY seq DESC LIMIT 1)) AS last_at
   ) seen
@@ -106,10 +112,10 @@ export const isLostSql = `((node_id <> $1 AND $3::boolean)
 export const isStaleHolderSql = `${hasExpiredSql} AND session_id = $1
   AND (organization_id, mode) = (SELECT organization_id, mode FROM runs WHERE id = $2) AND node_id <> (SELECT node_id FROM runs WHERE id = $2)`;
 
-/** $1 id, $2 session, $3 telephony configuration, $4 initial context, $5 gathered context, $6 logs. */
+/** $1 id, $2 session, $3 telephony configuration, $4 initial context, $5 gathered context, $6 logs, $7 data directory, $8 days of retention. */
 export const bindSessionSql = `
 UPDATE runs SET session_id = $2, telephony_config_id = $3, initial_context = initial_context || $4::jsonb,
-  gathered_context = gathered_context || $5::jsonb, logs = logs || $6::jsonb
+  gathered_context = gathered_context || $5::jsonb, logs = logs || $6::jsonb, recording_store = $7, recording_retention_days = $8
 WHERE id = $1 AND state IN ('initialized', 'running')`;
 
 /** $1 node, $2 its runs, $3 lease in ms. */

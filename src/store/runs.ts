@@ -5,6 +5,7 @@ import { terminalStateOf } from '../runs/lifecycle.js';
 import { queryRows, sqlStateOf, type Database } from './database.js';
 import { encodeJson, storableText } from './encode-json.js';
 import { decodeIdCursor, pageLimit, toPage } from './page.js';
+import { createRecordingStore } from './recordings.js';
 import { createRunEventStore } from './run-events.js';
 import * as statements from './run-sql.js';
 import type { MintResult, Run, RunFilter, RunFinalisation, RunStore } from './store.js';
@@ -31,13 +32,15 @@ export function createRunStore(database: Database): RunStore {
 
   return {
     ...createRunEventStore(database),
+    ...createRecordingStore(database),
 
     mint: (input) => mint(database, input),
 
     async bindSession(id, input) {
-      const { sessionId, telephonyConfigId, initialContext, gatheredContext, logs } = input;
+      const { sessionId, telephonyConfigId, initialContext, gatheredContext, logs, recordingRetention } = input;
       const session = storableText(sessionId);
-      const values = [id, session, telephonyConfigId, encodeJson(initialContext), encodeJson(gatheredContext), encodeJson(logs)];
+      const contexts = [initialContext, gatheredContext, logs].map(encodeJson);
+      const values = [id, session, telephonyConfigId, ...contexts, recordingRetention?.storeId ?? null, recordingRetention?.days ?? null];
       const bind = async () => {
         try {
           return (await updated(statements.bindSessionSql, values)) ? 'bound' : 'ended';

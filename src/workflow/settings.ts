@@ -49,6 +49,16 @@ const preemptiveGeneration = z.strictObject({
     .meta({ description: 'Replies begun per caller turn. Each that is dropped costs a request to the model, and perhaps one to the voice.' }),
 });
 
+const recording = z.strictObject({
+  enabled: z.boolean().default(true).meta({ description: 'Both sides are recorded, each on a channel.' }),
+  retention_days: z
+    .int()
+    .min(1)
+    .max(3650)
+    .optional()
+    .meta({ description: 'Days of 24 h after the call’s end at which its recording is deleted; unset: it is kept.' }),
+});
+
 const idleLadder = z.strictObject({
   checks: z
     .array(z.string().trim().min(1).max(MAX_TEXT_LENGTH))
@@ -96,7 +106,7 @@ export function createSettingsSchema<Models = unknown>(models?: z.ZodType<Models
           preemptive_generation: preemptiveGeneration.prefault({}),
         })
         .prefault({}),
-      recording: z.strictObject({ enabled: z.boolean().default(true).meta({ description: 'Both sides are recorded, each on a channel.' }) }).prefault({}),
+      recording: recording.prefault({}),
       language: z
         .string()
         .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, 'must be a language tag such as en or pt-BR')
@@ -125,7 +135,6 @@ export type WorkflowTexts = WorkflowSettings['texts'];
 
 /** Settings of the reference's documents, and of later versions, that this version cannot carry out. */
 const unbuiltSettings: ReadonlySet<string> = new Set([
-  'recording.retention_days',
   'voicemail_detection',
   'ambient_noise',
   'ambient_noise_configuration',

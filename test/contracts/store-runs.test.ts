@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTestStore, type TestStore } from '../support/database.js';
@@ -358,5 +359,60 @@ describe('cost of admission', () => {
     }
     durationsMs.sort((a, b) => a - b);
     process.stdout.write(`mint: p50 ${durationsMs[20]?.toFixed(2)} ms, p90 ${durationsMs[36]?.toFixed(2)} ms (40 sequential)\n`);
+  });
+});
+
+describe('recordings that are kept for a time', () => {
+  const day = 86_400_000;
+  const bindFor = async (runId: string, storeId: string, days: number) =>
+    test.store.runs.bindSession(runId, {
+      ...{ sessionId: randomUUID(), telephonyConfigId: randomUUID(), initialContext: {}, gatheredContext: {}, logs: {} },
+      recordingRetention: { storeId, days },
+    });
+  const expire = (runId: string, secondsAgo: number) =>
+    admin.query(`UPDATE runs SET recording_expires_at = now() - make_interval(secs => $2) WHERE id = $1`, [runId, secondsAgo]);
+  const expiredOf = async (storeId: string, limit = 10) => test.store.runs.listExpiredRecordings({ storeId, after: null, limit });
+
+  it('expire that long after the end of their run, however it ended', async () => {
+    const { organization, agent } = await createTenant(test.store);
+    const storeId = randomUUID();
+    const [ended, lost, unbounded] = [await mintRun(test.store, agent), await mintRun(test.store, agent), await mintRun(test.store, agent)];
+    await bindFor(ended.id, storeId, 30);
+    await bindFor(lost.id, storeId, 1);
+    await bind(unbounded.id, randomUUID());
+    await test.store.runs.finalise(ended.id, ending({ recordingPath: 'a.wav' }));
+    await test.store.runs.finalise(unbounded.id, ending({ recordingPath: 'b.wav' }));
+    await expireLease(lost.id);
+    await sweep(test.store);
+    const read = async (id: string) => {
+      const run = await test.store.runs.get(organization.id, id);
+      const [expiresAt, endedAt] = [run?.recordingExpiresAt ?? null, run?.endedAt ?? null];
+      return expiresAt === null || endedAt === null ? null : expiresAt.getTime() - endedAt.getTime();
+    };
+    expect(await read(ended.id)).toBe(30 * day);
+    expect(await read(lost.id)).toBe(day);
+    expect(await read(unbounded.id)).toBeNull();
+    expect(await expiredOf(storeId)).toEqual([]);
+  });
+
+  it('are listed for the data directory that holds them, oldest first and in parts, until they are marked', async () => {
+    const { organization, agent } = await createTenant(test.store);
+    const storeId = randomUUID();
+    const runs = [await mintRun(test.store, agent), await mintRun(test.store, agent), await mintRun(test.store, agent)];
+    for (const [index, run] of runs.entries()) {
+      await bindFor(run.id, storeId, 1);
+      await test.store.runs.finalise(run.id, ending({ recordingPath: 'a.wav' }));
+      await expire(run.id, 10 * (index + 1));
+    }
+    const [newest, middle, oldest] = runs.map(({ id }) => id);
+    expect(await expiredOf(randomUUID())).toEqual([]);
+    const first = await expiredOf(storeId, 2);
+    expect(first.map(({ id }) => id)).toEqual([oldest, middle]);
+    const rest = await test.store.runs.listExpiredRecordings({ storeId, after: first[1] ?? null, limit: 2 });
+    expect(rest.map(({ id, createdAt }) => [id, createdAt])).toEqual([[newest, runs[0]?.createdAt]]);
+    await test.store.runs.markRecordingsDeleted([middle ?? '', newest ?? '']);
+    expect((await expiredOf(storeId)).map(({ id }) => id)).toEqual([oldest]);
+    expect((await test.store.runs.get(organization.id, middle ?? ''))?.recordingDeletedAt).toBeInstanceOf(Date);
+    expect((await test.store.runs.get(organization.id, oldest ?? ''))?.recordingDeletedAt).toBeNull();
   });
 });

@@ -46,6 +46,8 @@ describe('a run', () => {
       cost: {},
       latency: { turns: [] },
       recording_url: null,
+      recording_expires_at: null,
+      recording_deleted_at: null,
       transcript_url: `${api.url}/api/v1/runs/${run.id}/transcript`,
       events_url: `${api.url}/api/v1/runs/${run.id}/events`,
     });

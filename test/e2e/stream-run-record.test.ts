@@ -109,6 +109,8 @@ describe('the run of a call holds every field of the contract', () => {
       cost: {},
       latency: { turns: [] },
       recording_url: null,
+      recording_expires_at: null,
+      recording_deleted_at: null,
       transcript_url: `${self}/transcript`,
       events_url: `${self}/events`,
     });

@@ -57,6 +57,9 @@ export function runRecordingRoutes({ store, config }: AppServices): FastifyPlugi
     app.get('/runs/:id/recording', { schema }, async (request, reply) => {
       const run = found(await store.runs.get(principalOf(request).organizationId, request.params.id));
       if (run.recordingPath === null) throw new AgentStreamError('not-found', { message: 'The run has no recording.' });
+      const { recordingDeletedAt: deletedAt } = run;
+      if (deletedAt !== null)
+        throw new AgentStreamError('not-found', { message: `The recording was deleted at ${deletedAt.toISOString()}, when its retention ended.` });
       return sendRecording(reply, await openRecording(config.dataDir, run.recordingPath), run, request.headers.range);
     });
   };

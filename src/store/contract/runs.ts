@@ -32,6 +32,10 @@ export interface Run {
   readonly latency: Readonly<Record<string, unknown>>;
   /** Path below the data directory, null where nothing was recorded. */
   readonly recordingPath: string | null;
+  /** When the recording is to be deleted, null where it is kept or the run is live. */
+  readonly recordingExpiresAt: Date | null;
+  /** When it was deleted. */
+  readonly recordingDeletedAt: Date | null;
   /** Node that holds the call while it is live. */
   readonly nodeId: string;
 }
@@ -60,6 +64,21 @@ export interface RunFinalisation extends RunEnding {
   readonly cost: Readonly<Record<string, unknown>>;
   readonly latency: Readonly<Record<string, unknown>>;
   readonly recordingPath: string | null;
+}
+
+/** How long the recording of a call is to be kept, and where it lies. */
+export interface RecordingRetention {
+  /** Id of the data directory (UUID). */
+  readonly storeId: string;
+  /** 24 h each, from the end of the run. */
+  readonly days: number;
+}
+
+/** A recording whose time is over. Its place follows from the run's id and creation. */
+export interface ExpiredRecording {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
 }
 
 /** Whose runs a sweep may end: never one that the sweeping node holds. */
@@ -110,6 +129,8 @@ export interface RunStore {
       initialContext: Readonly<Record<string, unknown>>;
       gatheredContext: Readonly<Record<string, unknown>>;
       logs: Readonly<Record<string, unknown>>;
+      /** Null or absent: a recording is kept until somebody deletes it. */
+      recordingRetention?: RecordingRetention | null;
     },
   ): Promise<'bound' | 'duplicate' | 'ended'>;
   /** `initialized` → `running`; stamps `answered_at`. False if the run has ended meanwhile. */
@@ -123,6 +144,10 @@ export interface RunStore {
    * as leases are believed, and all of other nodes where the database is exclusive. Answers or fails within seconds.
    */
   sweep(request: SweepRequest): Promise<SweepResult>;
+  /** Recordings of a data directory whose time is over, oldest first, those behind `after` only. Answers or fails within seconds. */
+  listExpiredRecordings(request: { storeId: string; after: ExpiredRecording | null; limit: number }): Promise<readonly ExpiredRecording[]>;
+  /** Their files are gone. */
+  markRecordingsDeleted(runIds: readonly string[]): Promise<void>;
   get(organizationId: string, id: string): Promise<Run | null>;
   list(organizationId: string, filter: RunFilter & PageRequest): Promise<Page<Run>>;
   /** The newest run bound to the provider session within the organization. */
