@@ -31,7 +31,7 @@ Generated from \`src/base/error-catalogue.ts\` by \`npm run docs\`; do not edit.
 
 Every error has a stable \`code\`. The REST API answers problem+json (RFC 9457) with that \`code\`, a \`detail\` and a \`cure\`. A media stream
 is closed with the close code and reason below; its run, where one was minted, keeps both as \`close_code\` and \`close_reason\`, and the run's
-events keep the \`code\`. Streams to a known agent that are refused before a run is minted are listed by \`GET /api/v1/refusals\`.
+events keep the \`code\`. Streams to an agent that exists, active or archived, that are refused before a run is minted are listed by \`GET /api/v1/refusals\`.
 
 ## Streams
 

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
 import { silentLog } from '../base/log.js';
-import type { CallableAgent, Store } from '../store/store.js';
+import type { Agent, CallableAgent, FoundAgent, Store } from '../store/store.js';
 import { openAgentCache, type AgentCache } from './agent-cache.js';
 
 type Announce = (change: { uuid: string; isActive: boolean }) => void;
@@ -15,17 +15,18 @@ const agentOf = (change: Partial<CallableAgent> = {}) => ({ agent: { uuid }, ver
 async function openCache(known: readonly string[] = [uuid]) {
   const clock = createVirtualClock();
   let announce: Announce = () => undefined;
-  let agent: CallableAgent | null = agentOf();
+  let agent: CallableAgent | Agent | null = agentOf();
   let delay: Promise<void> = Promise.resolve();
   const lookUps: string[] = [];
   const store = {
     agents: {
       listActiveUuids: async () => known,
-      async findCallable(asked: string) {
+      async findForCall(asked: string): Promise<FoundAgent | null> {
         lookUps.push(asked);
         const found = asked === uuid ? agent : null;
         await delay;
-        return found;
+        if (found === null) return null;
+        return 'version' in found ? { type: 'callable', callable: found } : { type: 'archived', agent: found };
       },
     },
     notifications: {
@@ -42,7 +43,7 @@ async function openCache(known: readonly string[] = [uuid]) {
     clock,
     lookUps,
     announce: (isActive: boolean) => announce({ uuid, isActive }),
-    setAgent: (value: CallableAgent | null) => void (agent = value),
+    setAgent: (value: CallableAgent | Agent | null) => void (agent = value),
     holdUp: (until: Promise<void>) => void (delay = until),
   };
 }
@@ -97,6 +98,24 @@ describe('agents as calls find them', () => {
     setAgent(null);
     for (let count = 0; count < 100; count += 1) await expect(cache.find(uuid, null)).rejects.toMatchObject(notFound);
     expect(lookUps.length).toBeLessThanOrEqual(21);
+  });
+
+  it('that are archived take no calls, but have an owner to tell, by the look-up that found them so', async () => {
+    const { cache, lookUps, announce, setAgent } = await openCache();
+    setAgent({ uuid, organizationId: 'organization', isArchived: true } as Agent);
+    announce(false);
+    expect(cache.hasOwner(uuid)).toBe(false);
+    await expect(cache.find(uuid, null)).rejects.toMatchObject(notFound);
+    expect([cache.isKnown(uuid), cache.hasOwner(uuid)]).toEqual([false, true]);
+    expect(await cache.ownedAgent(uuid)).toMatchObject({ organizationId: 'organization' });
+    await expect(cache.find(uuid, 'any-token')).rejects.toMatchObject(notFound);
+    expect(lookUps).toHaveLength(1);
+    const unknown = randomUUID();
+    await expect(cache.find(unknown, null)).rejects.toMatchObject(notFound);
+    expect(cache.hasOwner(unknown)).toBe(false);
+    setAgent(agentOf());
+    announce(true);
+    expect(await cache.find(uuid, null)).toMatchObject({ version: { number: 1 } });
   });
 
   it('take any of their tokens, and no other', async () => {

@@ -1,8 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { setBounded } from '../base/bounded-map.js';
 import { repeat, type Clock } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import type { Agent, CallableAgent, Store } from '../store/store.js';
+import type { Agent, CallableAgent, FoundAgent, Store } from '../store/store.js';
 
 /** A cached agent is asked for again after this long, even without a notification. */
 const FRESH_MS = 30_000;
@@ -23,7 +24,9 @@ export interface AgentCache {
   isKnown(uuid: string): boolean;
   /** @throws AgentStreamError `agent-not-found`: unknown, archived and wrong token alike */
   find(uuid: string | null, streamToken: string | null): Promise<CallableAgent>;
-  /** The active agent of a UUID, whatever the token: for telling its owner. */
+  /** True where the UUID's agent, active or archived, is at hand: telling its owner costs no look-up of a guess. */
+  hasOwner(uuid: string): boolean;
+  /** The agent of a UUID, active or archived, whatever the token: for telling its owner. */
   ownedAgent(uuid: string | null): Promise<Agent | null>;
   close(): void;
 }
@@ -31,7 +34,7 @@ export interface AgentCache {
 /** Opens the cache: reads the UUIDs of all active agents and follows their changes. */
 export async function openAgentCache(options: { store: Store; clock: Clock; log: Log }): Promise<AgentCache> {
   const { store, clock, log } = options;
-  const cached = new Map<string, { agent: CallableAgent; untilMs: number }>();
+  const cached = new Map<string, { found: FoundAgent; untilMs: number }>();
   let known = new Set(await store.agents.listActiveUuids());
   let misses = 0;
   /** Counts what may have changed: an answer that was asked for before is not kept. */
@@ -67,39 +70,42 @@ export async function openAgentCache(options: { store: Store; clock: Clock; log:
     misses = 0;
   });
 
-  /** Null for an unknown or archived agent. An unknown UUID costs a query only while the window's misses last. */
-  async function lookUp(uuid: string): Promise<CallableAgent | null> {
+  function atHand(uuid: string): FoundAgent | null {
     const entry = cached.get(uuid);
-    if (entry !== undefined && entry.untilMs > clock.nowMs()) return entry.agent;
+    return entry !== undefined && entry.untilMs > clock.nowMs() ? entry.found : null;
+  }
+
+  /** Null for an unknown agent. A UUID that is not known to be active costs a query only while the window's misses last. */
+  async function lookUp(uuid: string): Promise<FoundAgent | null> {
+    const ready = atHand(uuid);
+    if (ready !== null) return ready;
     if (!known.has(uuid)) {
       if (misses >= MAX_MISSES) return null;
       misses += 1;
     }
     const changesBefore = changes;
-    const agent = await store.agents.findCallable(uuid);
-    if (changes !== changesBefore) return agent;
-    if (agent === null) {
-      known.delete(uuid);
-      return null;
-    }
-    known.add(uuid);
-    cached.delete(uuid);
-    cached.set(uuid, { agent, untilMs: clock.nowMs() + Math.min(FRESH_MS, agent.settledForMs ?? FRESH_MS) });
-    for (const oldest of cached.keys()) {
-      if (cached.size <= MAX_CACHED_AGENTS) break;
-      cached.delete(oldest);
-    }
-    return agent;
+    const found = await store.agents.findForCall(uuid);
+    if (changes !== changesBefore) return found;
+    if (found?.type === 'callable') known.add(uuid);
+    else known.delete(uuid);
+    if (found === null) return null;
+    const settledForMs = found.type === 'callable' ? found.callable.settledForMs : null;
+    setBounded(cached, uuid, { found, untilMs: clock.nowMs() + Math.min(FRESH_MS, settledForMs ?? FRESH_MS) }, MAX_CACHED_AGENTS);
+    return found;
   }
 
   return {
     isKnown: (uuid) => known.has(uuid),
     async find(uuid, streamToken) {
-      const agent = uuid === null ? null : await lookUp(uuid);
-      if (agent === null || !isTokenAccepted(agent, streamToken)) throw new AgentStreamError('agent-not-found');
-      return agent;
+      const found = uuid === null ? null : await lookUp(uuid);
+      if (found?.type !== 'callable' || !isTokenAccepted(found.callable, streamToken)) throw new AgentStreamError('agent-not-found');
+      return found.callable;
     },
-    ownedAgent: async (uuid) => (uuid === null ? null : ((await lookUp(uuid))?.agent ?? null)),
+    hasOwner: (uuid) => known.has(uuid) || atHand(uuid) !== null,
+    async ownedAgent(uuid) {
+      const found = uuid === null ? null : await lookUp(uuid);
+      return found?.type === 'callable' ? found.callable.agent : (found?.agent ?? null);
+    },
     close() {
       unsubscribe();
       refreshing.cancel();

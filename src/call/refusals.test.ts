@@ -26,7 +26,7 @@ function setUp() {
       },
     },
     agents: {
-      isKnown: (asked: string) => asked === uuid,
+      hasOwner: (asked: string) => asked === uuid,
       ownedAgent: async (asked: string | null) => (asked === uuid ? ({ uuid, organizationId: 'organization' } as Agent) : null),
     } as AgentCache,
   });

@@ -35,7 +35,7 @@ export function createRefusals(options: { readonly store: Pick<Store, 'refusals'
   return {
     async record(agentUuid, failure) {
       // Nobody's: not worth another query.
-      if (agentUuid === null || (failure.code === 'agent-not-found' && !agents.isKnown(agentUuid))) return;
+      if (agentUuid === null || (failure.code === 'agent-not-found' && !agents.hasOwner(agentUuid))) return;
       try {
         const agent = await agents.ownedAgent(agentUuid);
         if (agent === null || !isAdmitted(agent.uuid)) return;

@@ -1,8 +1,8 @@
-import { and, desc, eq, getTableColumns, isNull, or, sql, type SQL } from 'drizzle-orm';
+import { and, desc, eq, getTableColumns, or, sql, type SQL } from 'drizzle-orm';
 import { isUuid } from '../base/ids.js';
 import { notifyWithin, type Database, type Queryable } from './database.js';
 import { agents, agentVersions } from './schema.js';
-import type { Agent, CallableAgent, NotificationPayloads, VersionStatus } from './store.js';
+import type { Agent, FoundAgent, NotificationPayloads, VersionStatus } from './store.js';
 
 type AgentChange = NotificationPayloads['agent_changed'];
 
@@ -83,7 +83,7 @@ export async function changeAgent<T>(
 }
 
 /** What a call needs of an agent, by one query: the caller is waiting. */
-export async function findCallableAgent(connection: Queryable, uuid: string): Promise<CallableAgent | null> {
+export async function findAgentForCall(connection: Queryable, uuid: string): Promise<FoundAgent | null> {
   const isCallable = or(eq(agentVersions.status, 'published'), eq(agentVersions.status, 'draft'));
   const [row] = await connection
     .select({
@@ -95,12 +95,13 @@ export async function findCallableAgent(connection: Queryable, uuid: string): Pr
     })
     .from(agents)
     .innerJoin(agentVersions, and(eq(agentVersions.agentUuid, agents.uuid), isCallable))
-    .where(and(eq(agents.uuid, uuid), isNull(agents.archivedAt)))
+    .where(eq(agents.uuid, uuid))
     // 'published' sorts after 'draft'.
     .orderBy(desc(agentVersions.status))
     .limit(1);
   if (row === undefined) return null;
+  if (row.agent.isArchived) return { type: 'archived', agent: row.agent };
   const streamTokenHashes = [row.tokenHash, row.formerTokenHash].filter((hash) => hash !== null);
   const settledForMs = row.formerTokenHash === null ? null : row.formerTokenMs;
-  return { agent: row.agent, version: row.version, streamTokenHashes, settledForMs };
+  return { type: 'callable', callable: { agent: row.agent, version: row.version, streamTokenHashes, settledForMs } };
 }

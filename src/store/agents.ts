@@ -1,7 +1,7 @@
 import { and, desc, eq, isNull, sql, type SQL } from 'drizzle-orm';
 import { capabilityUuid, isUuid, randomSecret } from '../base/ids.js';
 import { hashSecret } from './accounts.js';
-import { agentColumns, changeAgent, existing, findCallableAgent, readAgent, writeAgent, type AgentDatabase } from './agent-rows.js';
+import { agentColumns, changeAgent, existing, findAgentForCall, readAgent, writeAgent, type AgentDatabase } from './agent-rows.js';
 import { createAgentVersionStore, insertFirstVersion } from './agent-versions.js';
 import { storableText } from './encode-json.js';
 import { decodeCursor, pageLimit, toPage } from './page.js';
@@ -53,7 +53,12 @@ export function createAgentStore(database: AgentDatabase): AgentStore {
     },
 
     async findCallable(uuid) {
-      return isUuid(uuid) ? findCallableAgent(orm, uuid) : null;
+      const found = isUuid(uuid) ? await findAgentForCall(orm, uuid) : null;
+      return found?.type === 'callable' ? found.callable : null;
+    },
+
+    async findForCall(uuid) {
+      return isUuid(uuid) ? findAgentForCall(orm, uuid) : null;
     },
 
     async listActiveUuids() {

@@ -146,6 +146,9 @@ describe('agents', () => {
     const { organization, agent } = await createTenant(test.store);
     expect(await test.store.agents.setArchived(organization.id, agent.uuid, true)).toMatchObject({ isArchived: true });
     expect(await test.store.agents.findCallable(agent.uuid)).toBeNull();
+    const before = test.store.queryCount();
+    expect(await test.store.agents.findForCall(agent.uuid)).toMatchObject({ type: 'archived', agent: { uuid: agent.uuid, organizationId: organization.id } });
+    expect(test.store.queryCount() - before).toBe(1);
     expect(await test.store.agents.listActiveUuids()).not.toContain(agent.uuid);
     expect((await test.store.agents.list(organization.id, {})).items).toEqual([]);
     expect((await test.store.agents.list(organization.id, { includeArchived: true })).items).toHaveLength(1);

@@ -20,7 +20,7 @@ async function tokenOf({ server, agent }: CloseStage): Promise<string> {
 const unknownAgents: readonly CloseCase[] = [
   agentNotFound('of an unknown UUID', false, ({ server }) => openCarrier(server.streamUrl(randomUUID()))),
   agentNotFound('of no UUID at all', false, ({ server }) => openCarrier(server.streamUrl('reception'))),
-  agentNotFound('of an archived agent', false, async ({ server, agent }) => {
+  agentNotFound('of an archived agent', true, async ({ server, agent }) => {
     await server.store.agents.setArchived(agent.organizationId, agent.uuid, true);
     return openCarrier(server.streamUrl(agent.uuid));
   }),

@@ -51,13 +51,20 @@ export interface CallableAgent {
   readonly settledForMs: number | null;
 }
 
+/** What is known of a UUID that somebody calls. An archived agent takes no calls, but has an owner who may be told of them. */
+export type FoundAgent =
+  | { readonly type: 'callable'; readonly callable: CallableAgent }
+  | { readonly type: 'archived'; readonly agent: Agent };
+
 /** Agents and their versions. Every change is announced as `agent_changed`: on this node before the method resolves. */
 export interface AgentStore {
   /** The content becomes published version 1. */
   create(input: { organizationId: string; ownerUserId: string; name: string } & AgentContent): Promise<Agent>;
   list(organizationId: string, request: PageRequest & { includeArchived?: boolean | undefined }): Promise<Page<Agent>>;
   get(organizationId: string, uuid: string): Promise<Agent | null>;
-  /** Not scoped: the UUID is the capability. Null for unknown and archived agents alike. */
+  /** Not scoped: the UUID is the capability. Null for unknown agents. By one query. */
+  findForCall(uuid: string): Promise<FoundAgent | null>;
+  /** The same, and null for archived agents too. */
   findCallable(uuid: string): Promise<CallableAgent | null>;
   /** UUIDs of all active agents, to refuse floods of unknown ones without a query. */
   listActiveUuids(): Promise<readonly string[]>;
