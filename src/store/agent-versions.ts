@@ -10,7 +10,9 @@ export function createAgentVersionStore(database: AgentDatabase): Pick<AgentStor
   const { orm } = database;
   return {
     putDraft: (organizationId, uuid, content) =>
-      changeAgent(database, { organizationId, uuid }, (transaction) => putDraft(transaction, uuid, content)),
+      changeAgent(database, { organizationId, uuid }, async (transaction) =>
+        putDraft(transaction, uuid, typeof content === 'function' ? content(await readEdited(transaction, uuid)) : content),
+      ),
 
     publish: (organizationId, uuid) =>
       changeAgent(database, { organizationId, uuid }, async (transaction) => {
@@ -49,6 +51,17 @@ export async function insertFirstVersion(transaction: Queryable, uuid: string, c
 const contentOf = (content: AgentContent) => ({ workflow: content.workflow, settings: content.settings, variables: { ...content.variables } });
 
 const statusIs = (uuid: string, status: VersionStatus) => and(eq(agentVersions.agentUuid, uuid), eq(agentVersions.status, status));
+
+/** The version an edit starts from. The agent's row is locked: it stays so until the edit is written. */
+async function readEdited(transaction: Queryable, uuid: string): Promise<AgentVersion> {
+  const [edited] = await transaction
+    .select()
+    .from(agentVersions)
+    .where(eq(agentVersions.agentUuid, uuid))
+    .orderBy(desc(sql`${agentVersions.status} = 'draft'`), desc(sql`${agentVersions.status} = 'published'`), desc(agentVersions.number))
+    .limit(1);
+  return existing(edited);
+}
 
 /** The agent's row is locked: nobody else numbers a version. */
 async function putDraft(transaction: Queryable, uuid: string, content: AgentContent): Promise<AgentVersion> {

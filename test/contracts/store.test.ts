@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { openStore } from '../../src/store/postgres-store.js';
+import { AgentStreamError } from '../../src/base/errors.js';
 import { systemClock } from '../../src/base/clock.js';
 import { silentLog } from '../../src/base/log.js';
 import { MAX_REFUSALS } from '../../src/store/refusals.js';
@@ -133,6 +134,22 @@ describe('agents', () => {
     const { organization, agent } = await createTenant(test.store);
     const drafts = await Promise.all(Array.from({ length: 8 }, (_, v) => test.store.agents.putDraft(organization.id, agent.uuid, { ...content, workflow: { v } })));
     expect(drafts.map((draft) => draft?.number)).toEqual(Array.from({ length: 8 }, () => 2));
+  });
+
+  it('are edited from what is stored, one edit after the other; an edit that throws changes nothing', async () => {
+    const { organization, agent } = await createTenant(test.store);
+    const edit = (change: (count: number) => number) =>
+      test.store.agents.putDraft(organization.id, agent.uuid, ({ variables, ...current }) => ({ ...current, variables: { count: change(Number(variables['count'] ?? 0)) } }));
+    await Promise.all(Array.from({ length: 8 }, () => edit((count) => count + 1)));
+    const refused = edit(() => {
+      throw new AgentStreamError('precondition-failed');
+    });
+    await expect(refused).rejects.toMatchObject({ code: 'precondition-failed' });
+    const versions = await test.store.agents.listVersions(organization.id, agent.uuid);
+    expect(versions?.map(({ number, variables }) => [number, variables])).toEqual([[2, { count: 8 }], [1, content.variables]]);
+    await test.store.agents.publish(organization.id, agent.uuid);
+    expect((await edit((count) => count + 1))?.variables).toEqual({ count: 9 });
+    expect(await test.store.agents.putDraft(organization.id, unknownUuid, () => content)).toBeNull();
   });
 
   it('run their draft where nothing is published', async () => {

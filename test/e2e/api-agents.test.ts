@@ -71,6 +71,22 @@ describe('agents', () => {
     expect((await put('Fourth', '*')).status).toBe(200);
   });
 
+  it('let one of several writers with the same tag through, and lose nothing of those without one', async () => {
+    const path = `/api/v1/agents/${await createAgent('Contended')}`;
+    const edit = (body: Record<string, unknown>, headers: Record<string, string> = {}) => api.request('PUT', `${path}/draft`, { body, headers });
+    for (let round = 0; round < 5; round += 1) {
+      const etag = (await api.request('GET', path)).headers.get('etag') ?? '';
+      const writers = Array.from({ length: 8 }, (_, index) => `${round}-${index}`);
+      const answers = await Promise.all(writers.map((writer) => edit({ template_context_variables: { writer } }, { 'if-match': etag })));
+      expect(answers.map(({ status }) => status).toSorted((left, right) => left - right)).toEqual([200, ...Array<number>(7).fill(412)]);
+      const winner = writers[answers.findIndex(({ status }) => status === 200)];
+      expect((await api.request('GET', path)).json['template_context_variables']).toEqual({ writer: winner });
+    }
+    const parts = [{ template_context_variables: { company: 'Acme' } }, { settings: { language: 'de' } }];
+    for (const { status } of await Promise.all(parts.map((part) => edit(part)))) expect(status).toBe(200);
+    expect((await api.request('GET', path)).json).toMatchObject({ template_context_variables: { company: 'Acme' }, settings: { language: 'de' } });
+  });
+
   it('page newest first, each exactly once, and refuse a made-up cursor', async () => {
     const uuids: string[] = [];
     for (let index = 0; index < 5; index += 1) uuids.push(await createAgent(`Paged ${index}`));

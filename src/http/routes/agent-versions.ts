@@ -7,7 +7,7 @@ import { principalOf } from '../auth.js';
 import { ProblemsError, problemsJson, singleProblemSchema } from '../problems.js';
 import { agentParams, found, listJson, noArguments, pageSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
-import { contentOf, editedVersionOf } from './agents.js';
+import { contentOf } from './agents.js';
 
 const draftBody = z.strictObject(agentContentShape).partial();
 const draftHeaders = z.object({ 'if-match': z.string().max(200).optional() });
@@ -40,9 +40,11 @@ export function agentVersionRoutes(services: AppServices): FastifyPluginAsyncZod
     app.put('/agents/:uuid/draft', { schema: { tags, summary: draftSummary, ...drafting } }, async (request, reply) => {
       const { organizationId } = principalOf(request);
       const { uuid } = request.params;
-      const current = await editedVersionOf(services, organizationId, uuid);
-      if (!isMatch(request.headers['if-match'], entityTagOf(current))) throw new AgentStreamError('precondition-failed');
-      const draft = found(await store.agents.putDraft(organizationId, uuid, contentOf(request.body, current)));
+      const edit = (current: AgentVersion) => {
+        if (!isMatch(request.headers['if-match'], entityTagOf(current))) throw new AgentStreamError('precondition-failed');
+        return contentOf(request.body, current);
+      };
+      const draft = found(await store.agents.putDraft(organizationId, uuid, edit));
       reply.header('etag', entityTagOf(draft));
       return draftJson(draft);
     });

@@ -70,8 +70,11 @@ export interface AgentStore {
   listActiveUuids(): Promise<readonly string[]>;
   rename(organizationId: string, uuid: string, name: string): Promise<Agent | null>;
   setArchived(organizationId: string, uuid: string, isArchived: boolean): Promise<Agent | null>;
-  /** Makes or updates the single draft. */
-  putDraft(organizationId: string, uuid: string, content: AgentContent): Promise<AgentVersion | null>;
+  /**
+   * Makes or updates the single draft. A function is given the content that is edited (the draft, else the published version, else the newest)
+   * while no other change of the agent can come between; what it throws leaves everything as it was.
+   */
+  putDraft(organizationId: string, uuid: string, content: AgentContent | ((current: AgentVersion) => AgentContent)): Promise<AgentVersion | null>;
   /** Draft → published; the former published version → archived. Null where the agent or a draft is missing. */
   publish(organizationId: string, uuid: string): Promise<AgentVersion | null>;
   listVersions(organizationId: string, uuid: string): Promise<readonly AgentVersion[] | null>;
