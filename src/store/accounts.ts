@@ -38,7 +38,7 @@ const apiKeyColumns = {
 export const hashSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest();
 
 /** Organizations, users and API keys in PostgreSQL. */
-export function createAccountStore({ orm, pool, clock }: Database): AccountStore {
+export function createAccountStore({ orm, callerOrm, pool, clock }: Database): AccountStore {
   const newId = () => uuidv7(clock.wallMs());
   return {
     isEmpty: () => isEmpty(orm),
@@ -56,7 +56,7 @@ export function createAccountStore({ orm, pool, clock }: Database): AccountStore
 
     async getOrganization(id) {
       if (!isUuid(id)) return null;
-      const [organization] = await orm.select(organizationColumns).from(organizations).where(eq(organizations.id, id));
+      const [organization] = await callerOrm.select(organizationColumns).from(organizations).where(eq(organizations.id, id));
       return organization ?? null;
     },
 

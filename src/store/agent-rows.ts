@@ -83,7 +83,7 @@ export async function changeAgent<T>(
 }
 
 /** What a call needs of an agent, by one query: the caller is waiting. */
-export async function findAgentForCall(connection: Queryable, uuid: string): Promise<FoundAgent | null> {
+export async function findAgentForCall(connection: Pick<Queryable, 'select'>, uuid: string): Promise<FoundAgent | null> {
   const isCallable = or(eq(agentVersions.status, 'published'), eq(agentVersions.status, 'draft'));
   const [row] = await connection
     .select({

@@ -13,7 +13,7 @@ const STREAM_TOKEN_BYTES = 24;
 
 /** Agents in PostgreSQL. Every change tells the nodes to forget what they cached. */
 export function createAgentStore(database: AgentDatabase): AgentStore {
-  const { orm } = database;
+  const { orm, callerOrm } = database;
   return {
     ...createAgentVersionStore(database),
     ...createStreamTokenStore(database),
@@ -53,12 +53,12 @@ export function createAgentStore(database: AgentDatabase): AgentStore {
     },
 
     async findCallable(uuid) {
-      const found = isUuid(uuid) ? await findAgentForCall(orm, uuid) : null;
+      const found = isUuid(uuid) ? await findAgentForCall(callerOrm, uuid) : null;
       return found?.type === 'callable' ? found.callable : null;
     },
 
     async findForCall(uuid) {
-      return isUuid(uuid) ? findAgentForCall(orm, uuid) : null;
+      return isUuid(uuid) ? findAgentForCall(callerOrm, uuid) : null;
     },
 
     async listActiveUuids() {

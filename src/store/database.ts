@@ -13,6 +13,8 @@ export interface Database {
   readonly pool: pg.Pool;
   /** For plain reads and writes of one table. */
   readonly orm: NodePgDatabase;
+  /** For reads that a caller waits for: each fails after {@link CALLER_TIMEOUT_MS}. */
+  readonly callerOrm: Pick<NodePgDatabase, 'select'>;
   readonly clock: Clock;
   readonly queryCount: () => number;
   /** Ends all connections; those that a frozen server does not let go of are cut. */
@@ -33,6 +35,11 @@ const CLOSE_TIMEOUT_MS = 3_000;
 const STATEMENT_TIMEOUT_MS = 20_000;
 /** A server that has not even said so by then is frozen, or the network forgot the connection: it is given up. */
 const ANSWER_TIMEOUT_MS = 25_000;
+/**
+ * A caller waits for each step on the way to an answered call. What a frozen database carries out later is a run that nobody holds, and is
+ * swept, or the session of a run that ends next.
+ */
+export const CALLER_TIMEOUT_MS = 5_000;
 const LOCK_TIMEOUT_MS = 10_000;
 /** Frees the locks of a node that froze within a transaction. */
 const IDLE_TRANSACTION_TIMEOUT_MS = 15_000;
@@ -67,6 +74,7 @@ export function openDatabase(options: { poolConfig: pg.PoolConfig; maxConnection
   return {
     pool,
     orm: drizzle(pool),
+    callerOrm: drizzle(withTimeout(pool, CALLER_TIMEOUT_MS)),
     clock: options.clock,
     queryCount: () => queries,
     async close() {
@@ -81,6 +89,16 @@ export function openDatabase(options: { poolConfig: pg.PoolConfig; maxConnection
       for (const client of clients) if (client instanceof pg.Client) cut(client);
     },
   };
+}
+
+/** The pool, for statements that are to fail past `timeoutMs`. Not for transactions. */
+function withTimeout(pool: pg.Pool, timeoutMs: number): pg.Pool {
+  return new Proxy(pool, {
+    get(target, key) {
+      if (key !== 'query') return Reflect.get(target, key, target) as unknown;
+      return (config: pg.QueryConfig, values: unknown[]) => target.query({ ...config, values, ...{ query_timeout: timeoutMs } });
+    },
+  });
 }
 
 /** Rows of one hand-written statement. Past `timeoutMs` it fails, and the pool drops its connection. */

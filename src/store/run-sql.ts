@@ -116,7 +116,7 @@ export const isStaleHolderSql = `${hasExpiredSql} AND session_id = $1
 export const bindSessionSql = `
 UPDATE runs SET session_id = $2, telephony_config_id = $3, initial_context = initial_context || $4::jsonb,
   gathered_context = gathered_context || $5::jsonb, logs = logs || $6::jsonb, recording_store = $7, recording_retention_days = $8
-WHERE id = $1 AND state IN ('initialized', 'running')`;
+WHERE id = $1 AND state IN ('initialized', 'running') RETURNING id`;
 
 /** $1 node, $2 its runs, $3 lease in ms. */
 export const heartbeatSql = `

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { AgentStreamError } from '../base/errors.js';
 import { isUuid, runName, uuidv7 } from '../base/ids.js';
 import { terminalStateOf } from '../runs/lifecycle.js';
-import { queryRows, sqlStateOf, type Database } from './database.js';
+import { CALLER_TIMEOUT_MS, queryRows, sqlStateOf, type Database } from './database.js';
 import { encodeJson, storableText } from './encode-json.js';
 import { decodeIdCursor, pageLimit, toPage } from './page.js';
 import { createRecordingStore } from './recordings.js';
@@ -16,8 +16,6 @@ const UNIQUE_VIOLATION = '23505';
 
 /** Heartbeats and sweeps come every few seconds: one that hangs on a connection that a network forgot must not stand in for the next. */
 const BEAT_TIMEOUT_MS = 4_000;
-/** A caller waits for each step of a mint. What a frozen database commits later is a run that nobody holds, and is swept. */
-const MINT_TIMEOUT_MS = 5_000;
 
 type MintRow = Run & { refusal: 'quota-exceeded' | 'concurrency-limit' | null; remainingMs: number | null };
 
@@ -26,6 +24,9 @@ export function createRunStore(database: Database): RunStore {
   const { pool } = database;
 
   const updated = async (text: string, values: readonly unknown[]): Promise<boolean> => ((await pool.query(text, [...values])).rowCount ?? 0) > 0;
+
+  /** True where rows came back of a change that a caller waits for. */
+  const changed = async (text: string, values: readonly unknown[]): Promise<boolean> => (await queryRows(pool, text, values, CALLER_TIMEOUT_MS)).length > 0;
 
   const firstRun = async (condition: string, values: readonly unknown[]): Promise<Run | null> =>
     (await queryRows<Run>(pool, `SELECT ${statements.runColumnsSql} FROM runs WHERE ${condition}`, values))[0] ?? null;
@@ -43,7 +44,7 @@ export function createRunStore(database: Database): RunStore {
       const values = [id, session, telephonyConfigId, ...contexts, recordingRetention?.storeId ?? null, recordingRetention?.days ?? null];
       const bind = async () => {
         try {
-          return (await updated(statements.bindSessionSql, values)) ? 'bound' : 'ended';
+          return (await changed(statements.bindSessionSql, values)) ? 'bound' : 'ended';
         } catch (error) {
           if (sqlStateOf(error) === UNIQUE_VIOLATION) return 'duplicate';
           throw error;
@@ -51,7 +52,7 @@ export function createRunStore(database: Database): RunStore {
       };
       const outcome = await bind();
       if (outcome !== 'duplicate') return outcome;
-      const freed = await updated(statements.endLostRunsSql(statements.isStaleHolderSql, 1), [session, id]);
+      const freed = await changed(statements.endLostRunsSql(statements.isStaleHolderSql, 1), [session, id]);
       return freed ? bind() : 'duplicate';
     },
 
@@ -109,7 +110,7 @@ async function mint({ pool, clock }: Database, input: Parameters<RunStore['mint'
   const client = await pool.connect();
   let failure: Error | undefined;
   try {
-    const step = <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => queryRows<Row>(client, text, values, MINT_TIMEOUT_MS);
+    const step = <Row extends pg.QueryResultRow>(text: string, values: readonly unknown[] = []) => queryRows<Row>(client, text, values, CALLER_TIMEOUT_MS);
     await step('BEGIN');
     const [organization] = await step<{ concurrentCalls: number }>(statements.lockOrganizationSql, [agent.organizationId]);
     if (organization === undefined) throw new AgentStreamError('not-found', { message: 'The agent’s organization does not exist.' });

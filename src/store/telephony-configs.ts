@@ -15,7 +15,7 @@ const placeOf = (row: { id: string; organizationId: string }): SecretPlace => ({
 });
 
 /** Telephony configurations in PostgreSQL; their credentials are sealed as a whole. */
-export function createTelephonyConfigStore({ orm, clock }: Database, secrets: Secrets): TelephonyConfigStore {
+export function createTelephonyConfigStore({ orm, callerOrm, clock }: Database, secrets: Secrets): TelephonyConfigStore {
   function open({ credentialsSealed, ...row }: Row): TelephonyConfig {
     return { ...row, credentials: JSON.parse(secrets.open(placeOf(row), credentialsSealed)) as Record<string, unknown> };
   }
@@ -67,7 +67,7 @@ export function createTelephonyConfigStore({ orm, clock }: Database, secrets: Se
       if (!isUuid(organizationId)) return null;
       const { organizationId: organization, provider: ofProvider, account: ofAccount } = telephonyConfigs;
       return openFirst(
-        await orm
+        await callerOrm
           .select()
           .from(telephonyConfigs)
           .where(and(eq(organization, organizationId), eq(ofProvider, provider), eq(ofAccount, storableText(account)))),

@@ -15,7 +15,7 @@ const placeOf = (row: { id: string; organizationId: string }): SecretPlace => ({
 });
 
 /** Keys for vendors in PostgreSQL, sealed. */
-export function createVendorCredentialStore({ orm, clock }: Database, secrets: Secrets): VendorCredentialStore {
+export function createVendorCredentialStore({ orm, callerOrm, clock }: Database, secrets: Secrets): VendorCredentialStore {
   const open = ({ apiKeySealed, ...row }: Row): VendorCredential => ({ ...row, apiKey: secrets.open(placeOf(row), apiKeySealed) });
 
   return {
@@ -39,7 +39,7 @@ export function createVendorCredentialStore({ orm, clock }: Database, secrets: S
 
     async list(organizationId) {
       if (!isUuid(organizationId)) return [];
-      const rows = await orm
+      const rows = await callerOrm
         .select()
         .from(vendorCredentials)
         .where(eq(vendorCredentials.organizationId, organizationId))

@@ -14,11 +14,13 @@ import {
   runsOf,
   send,
   startCall,
+  streamUrl,
   transcriptOf,
   waitForRun,
   type RunJson,
 } from '../support/installation.js';
 import { buildProgram, createDataDir, disposeProcesses, postmasterOf, signalDatabase, startServerProcess, type ServerProcess } from '../support/server-process.js';
+import { connected, openCarrier, startMessage } from '../support/stream-carrier.js';
 import { waitUntil } from '../support/wait-for.js';
 
 /** The answer to parking is in the middle of the outage. */
@@ -39,8 +41,8 @@ afterAll(async () => {
   await cloudonix.close();
 });
 
-async function startServer(): Promise<{ server: ServerProcess; agentUuid: string }> {
-  const server = await startServerProcess({ env: { CLOUDONIX_API_BASE_URL: cloudonix.baseUrl } });
+async function startServer(carrier: FakeCloudonix = cloudonix): Promise<{ server: ServerProcess; agentUuid: string }> {
+  const server = await startServerProcess({ env: { CLOUDONIX_API_BASE_URL: carrier.baseUrl } });
   await createSimulatorConfig(server.url);
   return { server, agentUuid: await createAgent(server.url, { max_user_idle_timeout: 120 }) };
 }
@@ -89,6 +91,31 @@ describe.concurrent('a database that goes away in the middle of a call', () => {
     await waitUntil('the end of the run', async () => (await runsOf(server.url, agentUuid)).some(({ id, state }) => id === run.id && state === 'completed'));
     await expectComplete(server.url, run);
     await server.stop();
+  }, 90_000);
+
+  it.each(['is looked up in it', 'is bound in it'])('frozen while a call %s, keeps its caller waiting for seconds only', async (step) => {
+    const fake = await startFakeCloudonix({ domains: { [SIMULATOR_DOMAIN]: { bearerToken: SIMULATOR_BEARER_TOKEN } } });
+    const { server, agentUuid } = await startServer(fake);
+    const carrier = await openCarrier(streamUrl(server.url, agentUuid));
+    fake.addSession(SIMULATOR_DOMAIN, carrier.session);
+    const start = startMessage(carrier.session, SIMULATOR_DOMAIN);
+    carrier.send(connected);
+    await waitForRun(server.url, agentUuid, ({ state }) => state === 'initialized');
+    if (step === 'is bound in it') {
+      fake.setBehaviour('get-session', [{ type: 'slow', delayMs: 1_500 }]);
+      carrier.send(start);
+      await waitUntil('the validation', () => fake.requests.some(({ operation }) => operation === 'get-session'));
+    }
+    await signalDatabase(server.dataDir, 'SIGSTOP');
+    const frozenAtMs = systemClock.nowMs();
+    if (step === 'is looked up in it') carrier.send(start);
+    expect(await carrier.closed).toEqual({ code: 1011, reason: 'Internal server error' });
+    expect(systemClock.nowMs() - frozenAtMs).toBeLessThan(10_000);
+    await signalDatabase(server.dataDir, 'SIGCONT');
+    await waitUntil('the end of the run', async () => (await runsOf(server.url, agentUuid)).every(hasEnded));
+    expect(await runsOf(server.url, agentUuid)).toMatchObject([{ state: 'failed', end_reason: 'internal_error', close_code: 1011 }]);
+    await server.stop();
+    await fake.close();
   }, 90_000);
 
   it('killed, is started again; the call goes on and is stored in full', async () => {
