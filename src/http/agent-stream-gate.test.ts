@@ -10,6 +10,7 @@ const enterTimes = (gate: StreamGate, count: number, address: (index: number) =>
 describe('the gate before the stream endpoint', () => {
   it.each([
     ['of one address', 200, () => carrier, (index: number) => `agent-${index % 10}`],
+    ['of one address to one agent', 75, () => carrier, () => 'agent'],
     ['to one agent', 100, (index: number) => `192.0.2.${index % 10}`, () => 'agent'],
     ['in all', 1000, (index: number) => `192.0.${index % 100}.1`, (index: number) => `agent-${index}`],
   ])('bounds unanswered sockets %s, until they are answered or gone', (_name, bound, address, agent) => {
@@ -20,6 +21,13 @@ describe('the gate before the stream endpoint', () => {
     places[1]?.gone();
     places[1]?.answered();
     expect(enterTimes(gate, 50, () => address(1), () => agent(1))).toHaveLength(2);
+  });
+
+  it('keeps places of an agent free of any one address, for the calls of others', () => {
+    const gate = createStreamGate(createVirtualClock());
+    expect(enterTimes(gate, 500, () => '203.0.113.9', () => 'agent')).toHaveLength(75);
+    expect(enterTimes(gate, 20, () => carrier, () => 'agent')).toHaveLength(20);
+    expect(enterTimes(gate, 200, () => '203.0.113.9', () => 'another')).toHaveLength(75);
   });
 
   it('lets an address try a few unknown agents per window, without shutting out what it knows', async () => {

@@ -5,6 +5,12 @@ const MAX_PENDING_PER_ADDRESS = 200;
 const MAX_PENDING_PER_AGENT = 100;
 const MAX_PENDING = 1000;
 
+/**
+ * Of an agent's places, those that one address may hold: whoever got to know the agent's UUID must not keep a carrier's calls out. Most of
+ * them, since a carrier's bursts too come from one address, or few.
+ */
+const MAX_PENDING_PER_ADDRESS_AND_AGENT = 0.75 * MAX_PENDING_PER_AGENT;
+
 /** Upgrades with an unknown UUID that one address may try per window before they are answered 429. */
 const MAX_MISSES_PER_ADDRESS = 20;
 
@@ -56,6 +62,7 @@ function createCounts() {
 export function createStreamGate(clock: Clock): StreamGate {
   const pendingOfAddress = createCounts();
   const pendingOfAgent = createCounts();
+  const pendingOfPair = createCounts();
   const misses = createCounts();
   const failures = createCounts();
   let pendingTotal = 0;
@@ -67,18 +74,22 @@ export function createStreamGate(clock: Clock): StreamGate {
   /** Known agents pass: a guessing address must not shut out a carrier's real calls behind the same one. */
   const isGuessing = (address: string): boolean => misses.of(address) >= MAX_MISSES_PER_ADDRESS || !misses.add(address);
 
-  const isFull = (address: string, agent: string): boolean =>
-    pendingTotal >= MAX_PENDING || pendingOfAddress.of(address) >= MAX_PENDING_PER_ADDRESS || pendingOfAgent.of(agent) >= MAX_PENDING_PER_AGENT;
+  const isFull = (address: string, agent: string, pair: string): boolean =>
+    pendingTotal >= MAX_PENDING ||
+    pendingOfAddress.of(address) >= MAX_PENDING_PER_ADDRESS ||
+    pendingOfAgent.of(agent) >= MAX_PENDING_PER_AGENT ||
+    pendingOfPair.of(pair) >= MAX_PENDING_PER_ADDRESS_AND_AGENT;
 
   return {
     enter(address, agentUuid) {
       if (agentUuid === null && isGuessing(address)) return null;
       const agent = agentUuid ?? 'unknown';
       const pair = `${address} ${agent}`;
-      if (isFull(address, agent) || failures.of(pair) >= MAX_FAILURES_PER_ADDRESS) return null;
+      if (isFull(address, agent, pair) || failures.of(pair) >= MAX_FAILURES_PER_ADDRESS) return null;
       pendingTotal += 1;
       pendingOfAddress.add(address);
       pendingOfAgent.add(agent);
+      pendingOfPair.add(pair);
       let hasLeft = false;
       const leave = (): boolean => {
         if (hasLeft) return false;
@@ -86,6 +97,7 @@ export function createStreamGate(clock: Clock): StreamGate {
         pendingTotal -= 1;
         pendingOfAddress.remove(address);
         pendingOfAgent.remove(agent);
+        pendingOfPair.remove(pair);
         return true;
       };
       return {

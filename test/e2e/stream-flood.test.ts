@@ -12,6 +12,7 @@ import { waitUntil } from '../support/wait-for.js';
 const MISSES_PER_WINDOW = 20;
 const WINDOW_MS = 10_000;
 const PENDING_PER_AGENT = 100;
+const PENDING_PER_ADDRESS_AND_AGENT = 75;
 const FAILURES_PER_ADDRESS = 50;
 const WARM_UPS_PER_AGENT = 16;
 
@@ -114,6 +115,19 @@ it('sockets without a handshake mint no more runs than may wait, open nothing at
   const call = await placeStream(server, server.streamUrl(agent.uuid));
   await call.heard();
   await disperse(agent, [call]);
+});
+
+it('who holds all the places that an address may have keeps no real call out', async () => {
+  const tenant = await server.createTenant();
+  const agent = await server.createAgent({ tenant });
+  await server.store.accounts.updateOrganization(tenant.organizationId, { concurrentCalls: 1000 });
+  const holder = { 'x-forwarded-for': '203.0.113.77' };
+  const { sockets, statuses } = await flood(120, 30, () => server.streamUrl(agent.uuid), () => holder);
+  expect(sockets).toHaveLength(PENDING_PER_ADDRESS_AND_AGENT);
+  expect(statuses).toEqual(new Set([429]));
+  const call = await placeStream(server, server.streamUrl(agent.uuid), { tenant });
+  await call.heard();
+  await disperse(agent, [...sockets, call]);
 });
 
 it('forged starts open few connections at a vendor, and an address that goes on is stopped for that agent', async () => {
