@@ -24,7 +24,7 @@ export function contentOf(body: ContentBody, base: AgentContent): AgentContent {
 }
 
 /** The draft, else the published version. */
-export async function editedVersionOf({ store }: AppServices, organizationId: string, uuid: string): Promise<AgentVersion> {
+async function editedVersionOf({ store }: AppServices, organizationId: string, uuid: string): Promise<AgentVersion> {
   const versions = found(await store.agents.listVersions(organizationId, uuid));
   return found(editedVersion(versions) ?? null);
 }
