@@ -17,6 +17,9 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** Frames sent at once after a stall of this process; the rest follows in the next turn of the event loop. */
 const CATCH_UP_FRAMES_LIMIT = 100;
 
+/** A frame later than this is a stall of this process; less is the granularity of timers. */
+const STALL_MS = FRAME_MS;
+
 /** Largest message a carrier takes. */
 const MESSAGE_BYTES_LIMIT = 1 << 20;
 
@@ -54,7 +57,7 @@ export interface CarrierStream {
   /** False where the server could not be reached or refused the upgrade. */
   readonly opened: Promise<boolean>;
   readonly ended: Promise<StreamEnding>;
-  /** Milliseconds since the `start` message. */
+  /** Milliseconds of the call's timeline: since the `start` message, but for a frame that is overdue. */
   nowMs(): number;
   /** 8 kHz mu-law, sent in real time after what is already queued. Resolves when it was sent, or the stream ended. */
   speak(audio: Uint8Array): Promise<SpokenSpan>;
@@ -101,8 +104,15 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
     timeout: clock.setTimer(OPEN_TIMEOUT_MS, () => end({ type: 'unreachable', problem: `no answer within ${OPEN_TIMEOUT_MS} ms` })),
   };
 
-  const nowMs = () =>
+  const elapsedMs = () =>
     phase.name === 'streaming' || phase.name === 'closing' ? clock.nowMs() - phase.originMs : exchange.frameCount * FRAME_MS;
+  const nextFrameMs = () => (exchange.frameCount + 1) * FRAME_MS;
+
+  /**
+   * The present, at most the end of the frame under way: after a stall of this process, what the server sent meanwhile counts as come in
+   * time. A real carrier would have played it, and the server is not to blame for the hole.
+   */
+  const nowMs = () => (phase.name === 'streaming' ? Math.min(elapsedMs(), nextFrameMs()) : elapsedMs());
 
   function end(ending: StreamEnding): void {
     if (phase.name === 'ended') return;
@@ -117,13 +127,20 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
     ended.resolve(ending);
   }
 
+  /** After a stall, what lies in the socket is read before the call moves on. */
+  function onFrameDue(): void {
+    if (phase.name !== 'streaming') return;
+    if (elapsedMs() - nextFrameMs() > STALL_MS) phase.timer = clock.setTimer(0, passDueFrames);
+    else passDueFrames();
+  }
+
   /** A frame is due when its last sample has been spoken, on an absolute schedule that never drifts. */
   function passDueFrames(): void {
     for (let count = 0; count < CATCH_UP_FRAMES_LIMIT; count += 1) {
-      if (phase.name !== 'streaming' || nowMs() < (exchange.frameCount + 1) * FRAME_MS) break;
+      if (phase.name !== 'streaming' || elapsedMs() < nextFrameMs()) break;
       exchange.passFrame();
     }
-    if (phase.name === 'streaming') phase.timer = clock.setTimer((exchange.frameCount + 1) * FRAME_MS - nowMs(), passDueFrames);
+    if (phase.name === 'streaming') phase.timer = clock.setTimer(nextFrameMs() - elapsedMs(), onFrameDue);
   }
 
   function start(): void {
