@@ -57,7 +57,10 @@ export interface CarrierStream {
   /** False where the server could not be reached or refused the upgrade. */
   readonly opened: Promise<boolean>;
   readonly ended: Promise<StreamEnding>;
-  /** Milliseconds of the call's timeline: since the `start` message, but for a frame that is overdue. */
+  /**
+   * Milliseconds of the call's timeline: since the `start` message, but never beyond the frame under way. So what the server sent during
+   * a stall of this process counts as come in time: a real carrier would have played it, and the server is not to blame for the hole.
+   */
   nowMs(): number;
   /** 8 kHz mu-law, sent in real time after what is already queued. Resolves when it was sent, or the stream ended. */
   speak(audio: Uint8Array): Promise<SpokenSpan>;
@@ -108,10 +111,6 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
     phase.name === 'streaming' || phase.name === 'closing' ? clock.nowMs() - phase.originMs : exchange.frameCount * FRAME_MS;
   const nextFrameMs = () => (exchange.frameCount + 1) * FRAME_MS;
 
-  /**
-   * The present, at most the end of the frame under way: after a stall of this process, what the server sent meanwhile counts as come in
-   * time. A real carrier would have played it, and the server is not to blame for the hole.
-   */
   const nowMs = () => (phase.name === 'streaming' ? Math.min(elapsedMs(), nextFrameMs()) : elapsedMs());
 
   function end(ending: StreamEnding): void {
