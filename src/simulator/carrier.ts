@@ -126,17 +126,18 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
     ended.resolve(ending);
   }
 
-  /** After a stall, what lies in the socket is read before the call moves on. */
+  /** A frame is due when its last sample has been spoken, on an absolute schedule that never drifts. */
   function onFrameDue(): void {
     if (phase.name !== 'streaming') return;
-    if (elapsedMs() - nextFrameMs() > STALL_MS) phase.timer = clock.setTimer(0, passDueFrames);
-    else passDueFrames();
+    const untilMs = elapsedMs();
+    // After a stall, what lies in the socket is read before the call moves on.
+    if (untilMs - nextFrameMs() > STALL_MS) setImmediate(() => passFrames(untilMs));
+    else passFrames(untilMs);
   }
 
-  /** A frame is due when its last sample has been spoken, on an absolute schedule that never drifts. */
-  function passDueFrames(): void {
+  function passFrames(untilMs: number): void {
     for (let count = 0; count < CATCH_UP_FRAMES_LIMIT; count += 1) {
-      if (phase.name !== 'streaming' || elapsedMs() < nextFrameMs()) break;
+      if (phase.name !== 'streaming' || untilMs < nextFrameMs()) break;
       exchange.passFrame();
     }
     if (phase.name === 'streaming') phase.timer = clock.setTimer(nextFrameMs() - elapsedMs(), onFrameDue);
@@ -150,7 +151,7 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
     phase = { name: 'streaming', originMs: clock.nowMs(), timer: null };
     options.onEvent?.({ type: 'stream-opened' });
     opened.resolve(true);
-    passDueFrames();
+    onFrameDue();
   }
 
   function hangUp(): void {
