@@ -7,16 +7,15 @@ import {
   createSimulatorConfig,
   eventsOf,
   hasEnded,
-  heardBy,
   liveCalls,
   runsOf,
   setConcurrencyLimit,
   startCall,
   transcriptOf,
-  wordsOf,
   type LineJson,
   type OngoingCall,
 } from '../support/installation.js';
+import { expectHeard } from '../support/heard.js';
 import { buildProgram, disposeProcesses, startServerProcess, type ServerProcess } from '../support/server-process.js';
 import { waitUntil } from '../support/wait-for.js';
 
@@ -110,7 +109,7 @@ describe('kill -9 of a server that holds 20 calls', () => {
     }
     for (const call of calls) {
       const [greeting, , answer] = turnsBeforeTheEnd;
-      expect(heardBy(await call.ended).slice(0, 2)).toEqual([wordsOf(greeting.text), wordsOf(answer.text)]);
+      expectHeard(await call.ended, [greeting.text, answer.text], 'start');
     }
   });
 

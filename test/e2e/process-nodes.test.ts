@@ -4,7 +4,8 @@ import { startFakeCloudonix, type FakeCloudonix } from '../../src/simulator/fake
 import { SIMULATOR_BEARER_TOKEN, SIMULATOR_DOMAIN } from '../../src/simulator/place-call.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { followEvents } from '../support/event-stream.js';
-import { createAgent, createSimulatorConfig, hasEnded, heardBy, liveCalls, runsOf, send, startCall, transcriptOf, waitForRun } from '../support/installation.js';
+import { createAgent, createSimulatorConfig, hasEnded, liveCalls, runsOf, send, startCall, transcriptOf, waitForRun } from '../support/installation.js';
+import { expectHeard } from '../support/heard.js';
 import { buildProgram, disposeProcesses, startServerProcess, type ServerProcess } from '../support/server-process.js';
 import { waitUntil } from '../support/wait-for.js';
 
@@ -51,7 +52,7 @@ describe('two nodes on one database', () => {
     const ended = await call.ended;
     expect(ended.asked).toBe('hang-up');
     expect(ended.ending.type).toBe('closed');
-    expect(heardBy(ended).join(' ')).toBe('hello this is the front desk how can i help you a table is free now');
+    expectHeard(ended, ['Hello, this is the front desk. How can I help you?', 'A table is free now.']);
     await stream.ended;
     expect(stream.events.at(-1)).toMatchObject({ type: 'run-ended', data: { end_reason: 'operator_hangup' } });
     expect(stream.events.map(({ seq }) => seq)).toEqual(stream.events.map((_, index) => index + 1));

@@ -174,9 +174,3 @@ export function startCall(
   });
   return { session, events, ended, hangUp: () => aborting.abort() };
 }
-
-/** The words of a text, as they can be compared: without case, punctuation and pauses. */
-export const wordsOf = (text: string): string => text.toLowerCase().match(/[a-z']+/g)?.join(' ') ?? '';
-
-/** What the caller heard of the agent, turn by turn, in {@link wordsOf} form: read from the audio, as a person would hear it. */
-export const heardBy = (call: PlacedCall): readonly string[] => call.turns.flatMap((turn) => (turn.who === 'agent' ? [wordsOf(turn.text)] : []));
