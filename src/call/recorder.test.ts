@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
 import { encodeMulaw } from '../audio/g711.js';
 import { parseWav } from '../audio/wav.js';
+import { DEFAULT_LEAD_MS } from '../telephony/playout.js';
 import { closeRecorder, openRecorder, type Recorder } from './recorder.js';
 
 const FRAME_MS = 20;
@@ -81,8 +82,8 @@ describe('the recording', () => {
     const [caller, agent] = await record((recorder) => {
       for (let ms = 0; ms < 6000; ms += FRAME_MS) {
         recorder.caller((ms >= 1000 && ms < 1400) || (ms >= 5000 && ms < 5200) ? TONE : SILENCE, ms);
-        // The agent's frames go out 100 ms ahead of the time at which they are heard.
-        if (ms >= 1900 && ms < 2900) recorder.agent(TONE, ms + 100);
+        // The agent's frames go out ahead of the time at which they are heard.
+        if (ms >= 2000 - DEFAULT_LEAD_MS && ms < 2900) recorder.agent(TONE, ms + DEFAULT_LEAD_MS);
         if (ms === 2900) recorder.agentCleared(2900);
         if (ms >= 3500 && ms < 4000) recorder.agent(TONE, ms + 3.5);
         if (ms % SECOND_MS === 0) recorder.flush(ms);

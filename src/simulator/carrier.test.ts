@@ -100,6 +100,30 @@ describe('openCarrierStream', () => {
     expect(events.filter((event) => event.type.startsWith('agent-audio')).map((event) => event.type)).toEqual(['agent-audio-started', 'agent-audio-ended']);
   });
 
+  it('plays without a hole what came in time while its own process stalled', async () => {
+    const blockProcess = (ms: number) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    const server = await startServer((socket) => {
+      socket.once('message', () => {
+        sendMedia(socket, new Uint8Array(FRAME_BYTES * 8).fill(0x30));
+        // The next audio comes in time, and nobody is there to read it.
+        setTimeout(() => {
+          for (let frame = 0; frame < 20; frame += 1) sendMedia(socket, new Uint8Array(FRAME_BYTES).fill(0x40));
+          blockProcess(350);
+        }, 60);
+      });
+    });
+    const stream = openCarrierStream({ ...call, url: server.url });
+    await stream.speak(new Uint8Array(FRAME_BYTES * 35).fill(0x20));
+    stream.hangUp();
+    await stream.ended;
+    const { agent } = stream.recording();
+    expect(stream.stats()).toMatchObject({ underruns: 0, receivedMs: 560 });
+    expect(agent.lastIndexOf(0x40) - agent.indexOf(0x30) + 1).toBe(28 * FRAME_BYTES);
+    // The caller's own frames are all sent, in order.
+    const chunks = server.messages.filter(({ event }) => event === 'media').map((message) => (message['media'] as { chunk: number }).chunk);
+    expect(chunks.slice(0, 35)).toEqual(Array.from({ length: 35 }, (_, index) => index + 1));
+  });
+
   it('speaks A-law both ways where the call was negotiated so', async () => {
     const tone = new Uint8Array(FRAME_BYTES).fill(0x20);
     const server = await startServer((socket) => socket.once('message', () => sendMedia(socket, mulawToAlaw(tone))));

@@ -17,6 +17,9 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** Frames sent at once after a stall of this process; the rest follows in the next turn of the event loop. */
 const CATCH_UP_FRAMES_LIMIT = 100;
 
+/** A frame later than this is a stall of this process; less is the granularity of timers. */
+const STALL_MS = FRAME_MS;
+
 /** Largest message a carrier takes. */
 const MESSAGE_BYTES_LIMIT = 1 << 20;
 
@@ -54,7 +57,10 @@ export interface CarrierStream {
   /** False where the server could not be reached or refused the upgrade. */
   readonly opened: Promise<boolean>;
   readonly ended: Promise<StreamEnding>;
-  /** Milliseconds since the `start` message. */
+  /**
+   * Milliseconds of the call's timeline: since the `start` message, but never beyond the frame under way. So what the server sent during
+   * a stall of this process counts as come in time: a real carrier would have played it, and the server is not to blame for the hole.
+   */
   nowMs(): number;
   /** 8 kHz mu-law, sent in real time after what is already queued. Resolves when it was sent, or the stream ended. */
   speak(audio: Uint8Array): Promise<SpokenSpan>;
@@ -101,8 +107,11 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
     timeout: clock.setTimer(OPEN_TIMEOUT_MS, () => end({ type: 'unreachable', problem: `no answer within ${OPEN_TIMEOUT_MS} ms` })),
   };
 
-  const nowMs = () =>
+  const elapsedMs = () =>
     phase.name === 'streaming' || phase.name === 'closing' ? clock.nowMs() - phase.originMs : exchange.frameCount * FRAME_MS;
+  const nextFrameMs = () => (exchange.frameCount + 1) * FRAME_MS;
+
+  const nowMs = () => (phase.name === 'streaming' ? Math.min(elapsedMs(), nextFrameMs()) : elapsedMs());
 
   function end(ending: StreamEnding): void {
     if (phase.name === 'ended') return;
@@ -118,12 +127,20 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
   }
 
   /** A frame is due when its last sample has been spoken, on an absolute schedule that never drifts. */
-  function passDueFrames(): void {
+  function onFrameDue(): void {
+    if (phase.name !== 'streaming') return;
+    const untilMs = elapsedMs();
+    // After a stall, what lies in the socket is read before the call moves on.
+    if (untilMs - nextFrameMs() > STALL_MS) setImmediate(() => passFrames(untilMs));
+    else passFrames(untilMs);
+  }
+
+  function passFrames(untilMs: number): void {
     for (let count = 0; count < CATCH_UP_FRAMES_LIMIT; count += 1) {
-      if (phase.name !== 'streaming' || nowMs() < (exchange.frameCount + 1) * FRAME_MS) break;
+      if (phase.name !== 'streaming' || untilMs < nextFrameMs()) break;
       exchange.passFrame();
     }
-    if (phase.name === 'streaming') phase.timer = clock.setTimer((exchange.frameCount + 1) * FRAME_MS - nowMs(), passDueFrames);
+    if (phase.name === 'streaming') phase.timer = clock.setTimer(nextFrameMs() - elapsedMs(), onFrameDue);
   }
 
   function start(): void {
@@ -134,7 +151,7 @@ export function openCarrierStream(options: CarrierOptions): CarrierStream {
     phase = { name: 'streaming', originMs: clock.nowMs(), timer: null };
     options.onEvent?.({ type: 'stream-opened' });
     opened.resolve(true);
-    passDueFrames();
+    onFrameDue();
   }
 
   function hangUp(): void {

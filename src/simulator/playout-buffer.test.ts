@@ -36,6 +36,20 @@ describe('createPlayoutBuffer', () => {
     expect(buffer.stats.underruns).toBe(1);
   });
 
+  it('tells a long hole in a reply by the mark that is not there', () => {
+    const buffer = createPlayoutBuffer('never');
+    buffer.queue(audio(1), 0);
+    buffer.queue(audio(1), 300);
+    buffer.mark('end', 300);
+    buffer.queue(audio(1), 900);
+    expect(buffer.stats.underruns).toBe(1);
+    buffer.clear(905);
+    buffer.queue(audio(1), 1500);
+    expect(buffer.stats.underruns).toBe(1);
+    buffer.queue(audio(1), 1800);
+    expect(buffer.stats.underruns).toBe(2);
+  });
+
   it('echoes a mark when the audio before it has been played', () => {
     const buffer = createPlayoutBuffer('yes');
     buffer.mark('first', 0);

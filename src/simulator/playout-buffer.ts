@@ -18,11 +18,11 @@ export interface PlayoutStats {
   readonly clearedMs: number;
   /** Most audio held beyond real time. */
   readonly maxLeadMs: number;
-  /** Times the buffer ran dry and was filled again within {@link UNDERRUN_WINDOW_MS}: the caller heard a hole. */
+  /** Times the buffer ran dry within a reply, so that the caller heard a hole: see {@link UNDERRUN_WINDOW_MS}. */
   readonly underruns: number;
 }
 
-/** A hole longer than this is a pause between replies, not an underrun. */
+/** A hole longer than this is a pause between replies, unless the peer marks where its replies end and this is no such place. */
 const UNDERRUN_WINDOW_MS = 200;
 
 /**
@@ -52,6 +52,10 @@ export function createPlayoutBuffer(markEcho: MarkEcho): PlayoutBuffer {
   const heard = createTrack();
   let endSample = 0;
   let marks: { name: string; dueMs: number }[] = [];
+  let isMarked = true;
+  let hasMarks = false;
+  /** Beyond the window, at no mark. */
+  let longHoles = 0;
   const stats = { receivedMs: 0, clearedMs: 0, maxLeadMs: 0, underruns: 0 };
   const markDelayMs = markEcho === 'late' ? LATE_MARK_MS : 0;
 
@@ -61,12 +65,14 @@ export function createPlayoutBuffer(markEcho: MarkEcho): PlayoutBuffer {
       return msAt(endSample);
     },
     get stats() {
-      return { ...stats };
+      return { ...stats, underruns: stats.underruns + (hasMarks ? longHoles : 0) };
     },
     queue(audio, atMs) {
       const now = samplesAt(atMs);
       const holeMs = msAt(now - endSample);
       if (endSample > 0 && holeMs > 0 && holeMs <= UNDERRUN_WINDOW_MS) stats.underruns += 1;
+      else if (holeMs > 0 && !isMarked) longHoles += 1;
+      isMarked = false;
       const start = Math.max(now, endSample);
       heard.write(start, audio);
       endSample = start + audio.length;
@@ -76,6 +82,7 @@ export function createPlayoutBuffer(markEcho: MarkEcho): PlayoutBuffer {
     },
     clear(atMs) {
       const now = samplesAt(atMs);
+      isMarked = true;
       marks = marks.map((mark) => ({ ...mark, dueMs: Math.min(mark.dueMs, atMs + markDelayMs) }));
       if (endSample <= now) return 0;
       const droppedMs = msAt(endSample - now);
@@ -85,6 +92,8 @@ export function createPlayoutBuffer(markEcho: MarkEcho): PlayoutBuffer {
       return droppedMs;
     },
     mark(name, atMs) {
+      isMarked = true;
+      hasMarks = true;
       if (markEcho === 'never' || marks.length >= PENDING_MARKS_LIMIT) return;
       marks.push({ name, dueMs: Math.max(atMs, msAt(endSample)) + markDelayMs });
     },

@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
-import { FRAME_BYTES, MULAW_SILENCE } from '../audio/frame.js';
+import { FRAME_BYTES, FRAME_MS, MULAW_SILENCE } from '../audio/frame.js';
 import { createMetronome } from '../audio/pacer.js';
-import { createPlayout, type PlayoutOptions } from './playout.js';
+import { createPlayout, DEFAULT_LEAD_MS, type PlayoutOptions } from './playout.js';
+
+const LEAD_FRAMES = DEFAULT_LEAD_MS / FRAME_MS;
 
 const audio = (ms: number, fill = 1) => new Uint8Array(ms * 8).fill(fill);
 
@@ -48,19 +50,19 @@ function open({ onHeard, ...overrides }: Overrides = {}) {
 }
 
 describe('createPlayout', () => {
-  it('sends the first frame at once and keeps 100 ms ahead, frame by frame', async () => {
+  it('sends the first frame at once and keeps its lead, frame by frame', async () => {
     const { clock, playout, sent, events, metronome } = open();
     playout.begin('a');
     playout.append('a', audio(1000));
     playout.end('a');
-    expect(sent).toHaveLength(5);
+    expect(sent).toHaveLength(LEAD_FRAMES);
     expect(events).toEqual(['started a 0']);
-    for (let atMs = 20; atMs <= 900; atMs += 20) {
+    for (let atMs = 20; atMs <= 1000 - DEFAULT_LEAD_MS; atMs += 20) {
       await clock.advance(20);
-      expect(sent).toHaveLength(5 + atMs / 20);
+      expect(sent).toHaveLength(LEAD_FRAMES + atMs / 20);
     }
     sent.forEach(({ playAtMs }, n) => expect(playAtMs).toBe(n * 20));
-    await clock.advance(99);
+    await clock.advance(DEFAULT_LEAD_MS - 1);
     expect(events).toHaveLength(1);
     await clock.advance(21);
     expect(events).toEqual(['started a 0', 'heard a 1000']);
@@ -142,14 +144,14 @@ describe('createPlayout', () => {
     await clock.advance(20);
     playout.hold();
     await clock.advance(40);
-    expect(sent).toHaveLength(6);
+    expect(sent).toHaveLength(LEAD_FRAMES + 1);
     playout.resume();
-    expect(sent).toHaveLength(8);
+    expect(sent).toHaveLength(LEAD_FRAMES + 3);
     sent.forEach(({ playAtMs }, n) => expect(playAtMs).toBe(n * 20));
     playout.hold();
     await clock.advance(1000);
     playout.resume();
-    expect(sent[8]?.playAtMs).toBe(1060);
+    expect(sent[LEAD_FRAMES + 3]?.playAtMs).toBe(1060);
     await clock.advance(400);
     expect(events.map((event) => event.split(' ')[0])).toEqual(['started', 'heard']);
   });
@@ -255,8 +257,26 @@ describe('createPlayout', () => {
     await clock.advance(519);
     expect(sent).toHaveLength(before);
     await clock.advance(1);
-    expect(sent.length - before).toBe(5);
-    expect(sent.at(-1)?.playAtMs).toBe(560 + 80);
+    expect(sent.length - before).toBe(LEAD_FRAMES);
+    expect(sent.at(-1)?.playAtMs).toBe(560 + DEFAULT_LEAD_MS - FRAME_MS);
+  });
+
+  it.each([40, 100, DEFAULT_LEAD_MS - FRAME_MS])('bridges a stall of %d ms: the caller hears no hole', async (stallMs) => {
+    const { clock, playout, sent, events, stall } = open();
+    playout.begin('a');
+    playout.append('a', audio(2000));
+    playout.end('a');
+    await clock.advance(20);
+    stall(stallMs);
+    await clock.advance(20);
+    stall(0);
+    await clock.advance(20 + stallMs);
+    // The frame due at 60 is late by the stall, and the lead is complete again at once.
+    expect(sent.at(-1)?.atMs).toBe(60 + stallMs);
+    expect(sent).toHaveLength(LEAD_FRAMES + (60 + stallMs) / FRAME_MS);
+    await clock.advance(3000);
+    sent.forEach(({ playAtMs }, n) => expect(playAtMs).toBe(n * FRAME_MS));
+    expect(events).toEqual(['started a 0', 'heard a 2000']);
   });
 
   it('drops what exceeds 120 s, with an event', () => {
@@ -264,8 +284,9 @@ describe('createPlayout', () => {
     playout.begin('a');
     playout.append('a', audio(119_000));
     playout.append('a', audio(3000));
-    expect(events).toEqual(['started a 0', 'overflow a 1900']);
-    expect(playout.position('a').totalMs).toBe(120_100);
+    // What was sent waits no more.
+    expect(playout.position('a').totalMs).toBe(120_000 + DEFAULT_LEAD_MS);
+    expect(events).toEqual(['started a 0', `overflow a ${2000 - DEFAULT_LEAD_MS}`]);
   });
 
   it('does nothing once closed, and holds no timer', async () => {
@@ -280,7 +301,7 @@ describe('createPlayout', () => {
     playout.resume();
     playout.interrupt();
     await clock.advance(1000);
-    expect(sent).toHaveLength(5);
+    expect(sent).toHaveLength(LEAD_FRAMES);
     expect(playout.discard()).toEqual([]);
     expect(clock.pendingTimers()).toBe(0);
   });
@@ -324,7 +345,7 @@ describe('createPlayout', () => {
             isOpen = false;
           }
           const last = sent.at(-1);
-          if (last !== undefined) expect(last.playAtMs + 20 - last.atMs).toBeLessThanOrEqual(100 + 0.01);
+          if (last !== undefined) expect(last.playAtMs + 20 - last.atMs).toBeLessThanOrEqual(DEFAULT_LEAD_MS + 0.01);
         }
         playout.resume();
         playout.end('a');

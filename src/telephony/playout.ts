@@ -5,8 +5,11 @@ import type { DialectCapabilities } from './dialect.js';
 import { MAX_CARRIER_DELAY_MS, PlayoutLedger, type PlayoutPosition } from './playout-ledger.js';
 import { PlayoutQueue, readFrame, type QueuedItem } from './playout-queue.js';
 
-/** Audio kept at the carrier beyond real time, by default: bridges a stall of that length. */
-const DEFAULT_LEAD_MS = 100;
+/**
+ * Audio kept at the carrier beyond real time, by default. A stall of the process, or of the network, stays inaudible for as long as
+ * this less one frame: 140 ms at least. What is left of the 200 ms is room for frames that bunch up on their way.
+ */
+export const DEFAULT_LEAD_MS = 160;
 
 /** A longer lead makes interruptions sluggish where the carrier cannot clear. */
 const MAX_LEAD_MS = 200;
@@ -69,7 +72,7 @@ export interface PlayoutOptions {
   readonly sendMark: (name: string) => void;
   readonly sendClear: () => void;
   readonly capabilities: Pick<DialectCapabilities, 'marks' | 'clear' | 'maxLeadMs'>;
-  /** Default 100, at most 200 and what the carrier allows. */
+  /** Default 160, at most 200 and what the carrier allows. */
   readonly leadMs?: number;
   readonly listener: PlayoutListener;
   /** A fault while sending: the playout has closed. */

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FRAME_MS } from '../../src/audio/frame.js';
 import { decodeMulaw } from '../../src/audio/g711.js';
 import { parseWav } from '../../src/audio/wav.js';
 import { expectCleanEnd } from '../support/virtual/call-invariants.js';
@@ -44,9 +45,10 @@ describe('the recording of a call', () => {
     const [caller, agent] = channels as [Int16Array, Int16Array];
     expect(caller.length / 8).toBeGreaterThanOrEqual(outcome.durationMs);
     expect(caller.length / 8).toBeLessThanOrEqual(outcome.durationMs + 40);
-    // Sample by sample, the agent's track is what the carrier played.
+    // Sample by sample, the agent's track is what the carrier played: a clear silences it in the middle of a frame.
     const played = new Int16Array(agent.length);
     for (const { playAtMs, frame } of call.carrier.heardByNow()) played.set(decodeMulaw(frame), Math.round(playAtMs * 8));
+    for (const atMs of call.carrier.controlsAt('clear')) played.fill(0, Math.round(atMs * 8), Math.round((atMs + FRAME_MS) * 8));
     expect(Buffer.from(agent.buffer, agent.byteOffset, agent.byteLength).equals(Buffer.from(played.buffer))).toBe(true);
     expect(Math.abs(firstLoudMs(caller, voiceFromMs) - voiceFromMs)).toBeLessThanOrEqual(20);
   });

@@ -12,6 +12,7 @@ import type { Run, Store } from '../../src/store/store.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { followEvents } from '../support/event-stream.js';
 import { createAgent, createSimulatorConfig, send, startCall, streamUrl, waitForRun, type OngoingCall } from '../support/installation.js';
+import { expectHeard } from '../support/heard.js';
 import { buildProgram, createDataDir, disposeProcesses, signalDatabase, startServerProcess, type ServerProcess } from '../support/server-process.js';
 
 const secretKey = 'ef'.repeat(32);
@@ -86,11 +87,17 @@ describe.concurrent('SIGTERM', () => {
     expect(refusal.status).toBe(503);
     expect(refusal.retryAfter).toMatch(/^\d+$/);
 
-    const { ending, asked, turns } = await call.ended;
+    const ended = await call.ended;
+    const { ending, asked, turns } = ended;
     expect(asked).toBe('hang-up');
     expect(ending).toMatchObject({ type: 'closed', code: 1000 });
     const speakers = turns.map(({ who }) => who);
     expect(speakers.filter((who, index) => who !== speakers[index - 1])).toEqual(['agent', 'caller', 'agent', 'caller', 'agent']);
+    expectHeard(ended, [
+      'Hello, this is the front desk. How can I help you?',
+      'You can park behind the building. The first two hours are free.',
+      'Thank you for calling the front desk. Goodbye.',
+    ]);
     expect(await server.exited()).toEqual({ code: 0, signal: null });
     await events.ended;
     expect(events.end()).toBe(JSON.stringify({ state: 'completed', end_reason: 'agent_hangup' }));
@@ -107,9 +114,7 @@ describe.concurrent('SIGTERM', () => {
     expect(value).toEqual({ code: 0, signal: null });
     const ended = await call.ended;
     expect(ended.ending).toEqual({ type: 'closed', code: 1001, reason: 'Server is going away', by: 'server' });
-    const last = ended.turns.at(-1);
-    expect(last?.who).toBe('agent');
-    expect((last?.endMs ?? 0) - (last?.startMs ?? 0)).toBeGreaterThan(500);
+    expectHeard(ended, ['I have to end the call here. Please call again. Goodbye.'], 'end');
     await events.ended;
     expect(await stored()).toMatchObject({ state: 'completed', endReason: 'drained', closeCode: 1001 });
     const { organizationId } = (await stored())!;

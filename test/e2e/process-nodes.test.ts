@@ -5,6 +5,7 @@ import { SIMULATOR_BEARER_TOKEN, SIMULATOR_DOMAIN } from '../../src/simulator/pl
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { followEvents } from '../support/event-stream.js';
 import { createAgent, createSimulatorConfig, hasEnded, liveCalls, runsOf, send, startCall, transcriptOf, waitForRun } from '../support/installation.js';
+import { expectHeard } from '../support/heard.js';
 import { buildProgram, disposeProcesses, startServerProcess, type ServerProcess } from '../support/server-process.js';
 import { waitUntil } from '../support/wait-for.js';
 
@@ -48,10 +49,10 @@ describe('two nodes on one database', () => {
 
     const hangup = await send(other.url, 'POST', `/api/v1/runs/${run.id}/hangup`, { body: {} });
     expect(hangup.status).toBe(202);
-    const { ending, asked, turns } = await call.ended;
-    expect(asked).toBe('hang-up');
-    expect(ending.type).toBe('closed');
-    expect(turns[0]?.who).toBe('agent');
+    const ended = await call.ended;
+    expect(ended.asked).toBe('hang-up');
+    expect(ended.ending.type).toBe('closed');
+    expectHeard(ended, ['Hello, this is the front desk. How can I help you?', 'A table is free now.']);
     await stream.ended;
     expect(stream.events.at(-1)).toMatchObject({ type: 'run-ended', data: { end_reason: 'operator_hangup' } });
     expect(stream.events.map(({ seq }) => seq)).toEqual(stream.events.map((_, index) => index + 1));

@@ -134,6 +134,13 @@ const breaches: readonly CloseCase[] = [
   }),
   endedCase('invalid-utf8', 'in the handshake', { code: 1007, reason: 'Invalid UTF-8' }, 'handshake_error', sending(() => [Buffer.from([0xff, 0xfe])])),
   endedCase('frame-too-large', 'in the handshake', { code: 1009, reason: 'Frame too large' }, 'handshake_error', sending(() => ['x'.repeat(65_537)])),
+  endedCase(
+    'frame-too-large',
+    'start with 1 MB of custom parameters',
+    { code: 1009, reason: 'Frame too large' },
+    'handshake_error',
+    sending((session, domain) => [connected, startMessage(session, domain, { customParameters: { note: 'x'.repeat(1_048_576) } })]),
+  ),
   endedCase('stream-flood', 'in the handshake', { code: 4429, reason: 'Too many messages' }, 'handshake_error', async (stage) => {
     const carrier = await openCarrier(stage.server.streamUrl(stage.agent.uuid));
     for (let count = 0; count < 2000; count += 1) carrier.socket.ping();

@@ -132,6 +132,8 @@ export interface ScriptedTextToSpeech extends TextToSpeech {
   /** Texts in the order they were asked for, as far as they came. */
   readonly spoken: readonly string[];
   readonly openUtterances: number;
+  /** Utterances that were called off while the voice was still speaking them. */
+  readonly cutUtterances: number;
   readonly isOpen: boolean;
   /** Which text and character a frame of this voice speaks. */
   locate(frame: Uint8Array): { readonly utterance: number; readonly text: string; readonly char: number } | null;
@@ -143,6 +145,7 @@ export function createScriptedTextToSpeech(clock: Clock, script: (index: number)
   const live = new Set<object>();
   const places = new Map<number, { utterance: number; char: number }>();
   let nextTag = 1;
+  let cutUtterances = 0;
   let isOpen = false;
 
   function speak(onEvent: (event: TextToSpeechEvent) => void): Utterance {
@@ -195,7 +198,10 @@ export function createScriptedTextToSpeech(clock: Clock, script: (index: number)
         isEnded = true;
         if (live.has(handle)) timer ??= clock.setTimer(0, work);
       },
-      cancel: leave,
+      cancel() {
+        if (live.has(handle) && sentFrames > 0) cutUtterances += 1;
+        leave();
+      },
     };
   }
 
@@ -208,6 +214,9 @@ export function createScriptedTextToSpeech(clock: Clock, script: (index: number)
     spoken: texts,
     get openUtterances() {
       return live.size;
+    },
+    get cutUtterances() {
+      return cutUtterances;
     },
     get isOpen() {
       return isOpen;

@@ -22,6 +22,9 @@ export const WORD_MS = 300;
 const WORD_FRAMES = WORD_MS / FRAME_MS;
 const SILENCE = Buffer.alloc(FRAME_BYTES, MULAW_SILENCE);
 
+/** What is on the caller's line besides words: 20 ms of mu-law for a time in ms; null for silence. */
+export type LineSound = (atMs: number) => Uint8Array | null;
+
 /** A frame of agent audio in the carrier's play-out. */
 export interface HeardFrame {
   readonly playAtMs: number;
@@ -66,6 +69,7 @@ export class VirtualCarrier {
   readonly #wordsByTag = new Map<number, string>();
   readonly #echoes = new Set<Timer>();
   #pump: Timer | null = null;
+  #background: LineSound | null = null;
   #media: 'flowing' | 'lost' | 'silent' = 'flowing';
   #hasStopped = false;
   #playEndMs = 0;
@@ -114,6 +118,16 @@ export class VirtualCarrier {
       frame.fill(MULAW_SILENCE, 0, 1);
       this.#line.push(frame);
     }
+  }
+
+  /** Plays a sound wherever the caller says nothing, from now until another one, or null. */
+  setBackground(sound: LineSound | null): void {
+    this.#background = sound;
+  }
+
+  /** The agent's frame that is in the caller's ear at a time; null where the agent is silent. */
+  frameHeardAt(atMs: number): Uint8Array | null {
+    return this.heard.findLast(({ playAtMs }) => playAtMs <= atMs && atMs < playAtMs + FRAME_MS)?.frame ?? null;
   }
 
   /** Nothing the caller was about to say is said. */
@@ -174,8 +188,9 @@ export class VirtualCarrier {
   }
 
   #sendFrame(): void {
-    const frame = this.#line.shift() ?? SILENCE;
-    if (frame !== SILENCE) this.voiceEndMs = this.#clock.nowMs() + FRAME_MS;
+    const word = this.#line.shift();
+    if (word !== undefined && word !== SILENCE) this.voiceEndMs = this.#clock.nowMs() + FRAME_MS;
+    const frame = word ?? this.#background?.(this.#clock.nowMs()) ?? SILENCE;
     if (this.#media === 'silent') return;
     const index = this.#frameIndex;
     this.#frameIndex += 1;
