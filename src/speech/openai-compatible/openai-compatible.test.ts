@@ -6,7 +6,7 @@ import { settle, until } from '../../../test/support/wait-for.js';
 import type { Clock } from '../../base/clock.js';
 import type { LanguageModelPart, LanguageModelRequest } from '../language-model.js';
 import { openaiCompatible } from './openai-compatible.js';
-import { apiBaseUrl } from './settings.js';
+import { apiBaseUrl } from '../ai-sdk/api-base-url.js';
 
 let fake: FakeOpenai | undefined;
 afterEach(async () => {
@@ -100,7 +100,7 @@ describe('the request', () => {
     ['http://127.0.0.1:11434', 'http://127.0.0.1:11434/v1'],
     ['https://api.groq.com/openai/v1', 'https://api.groq.com/openai/v1'],
   ])('takes the base URL %s', (base, expected) => {
-    expect(apiBaseUrl(base)).toBe(expected);
+    expect(apiBaseUrl(base, '/v1')).toBe(expected);
   });
 
   it.each([{ modl: 'x' }, { temperature: 3 }, { api_key: 'x' }])('refuses the settings %j', (settings) => {
