@@ -48,6 +48,12 @@ function toResultsMessage(calls: readonly ModelToolCall[], results: readonly Too
 
 const callsOf = (message: ModelMessage | undefined): readonly ModelToolCall[] => (message?.role === 'assistant' ? (message.toolCalls ?? []) : []);
 
+/** What one side said, with the results of its calls. */
+interface Turn {
+  readonly message: Exclude<ModelMessage, { role: 'system' | 'tool' }>;
+  readonly results: readonly ToolMessage[];
+}
+
 /** The results that came after the message at `index` and before the next message with calls. */
 function resultsAfter(messages: readonly ModelMessage[], index: number): readonly ToolMessage[] {
   const results: ToolMessage[] = [];
@@ -58,33 +64,33 @@ function resultsAfter(messages: readonly ModelMessage[], index: number): readonl
   return results;
 }
 
-/** Whether a message says anything: APIs refuse text that is blank. */
-const saysAnything = (message: ModelMessage) => callsOf(message).length > 0 || (message.role !== 'tool' && message.text.trim() !== '');
+/** The turns that say anything: APIs refuse text that is blank. */
+function turnsOf(messages: readonly ModelMessage[]): readonly Turn[] {
+  return messages.flatMap((message, index) => {
+    if (message.role === 'system' || message.role === 'tool') return [];
+    if (callsOf(message).length > 0) return [{ message, results: resultsAfter(messages, index) }];
+    return message.text.trim() === '' ? [] : [{ message, results: [] }];
+  });
+}
 
-/** Neighbours of one role become one message, unless calls part them. */
-function merged(messages: readonly ModelMessage[]): readonly ModelMessage[] {
-  const result: ModelMessage[] = [];
-  for (const message of messages) {
-    const last = result.at(-1);
-    if (last?.role === 'user' && message.role === 'user') result[result.length - 1] = { role: 'user', text: `${last.text}\n${message.text}` };
+/** Neighbours of one role become one turn, unless calls part them. */
+function merged(turns: readonly Turn[]): readonly Turn[] {
+  const result: Turn[] = [];
+  for (const turn of turns) {
+    const last = result.at(-1)?.message;
+    const { message, results } = turn;
+    if (last?.role === 'user' && message.role === 'user') result[result.length - 1] = { message: { role: 'user', text: `${last.text}\n${message.text}` }, results };
     else if (last?.role === 'assistant' && message.role === 'assistant' && callsOf(last).length === 0)
-      result[result.length - 1] = { ...message, text: `${last.text} ${message.text}`.trim() };
-    else result.push(message);
+      result[result.length - 1] = { message: { ...message, text: `${last.text} ${message.text}`.trim() }, results };
+    else result.push(turn);
   }
   return result;
 }
 
-function toTurns(messages: readonly ModelMessage[], style: PromptStyle): LanguageModelV3Message[] {
-  const turns = merged(messages.filter((message) => message.role === 'tool' || saysAnything(message)));
-  const prompt: LanguageModelV3Message[] = [];
-  for (const [index, message] of turns.entries()) {
-    if (message.role === 'user') prompt.push({ role: 'user', content: [textPart(message.text)] });
-    if (message.role !== 'assistant') continue;
-    prompt.push(toAssistantMessage(message, style));
-    const calls = callsOf(message);
-    if (calls.length > 0) prompt.push(toResultsMessage(calls, resultsAfter(turns, index)));
-  }
-  return prompt;
+function toMessages({ message, results }: Turn, style: PromptStyle): LanguageModelV3Message[] {
+  if (message.role === 'user') return [{ role: 'user', content: [textPart(message.text)] }];
+  const calls = callsOf(message);
+  return [toAssistantMessage(message, style), ...(calls.length === 0 ? [] : [toResultsMessage(calls, results)])];
 }
 
 /**
@@ -93,10 +99,7 @@ function toTurns(messages: readonly ModelMessage[], style: PromptStyle): Languag
  */
 export function toProviderPrompt(messages: readonly ModelMessage[], style: PromptStyle): LanguageModelV3Message[] {
   const system = messages.flatMap((message) => (message.role === 'system' && message.text.trim() !== '' ? [message.text] : [])).join('\n\n');
-  const turns = toTurns(
-    messages.filter((message) => message.role !== 'system'),
-    style,
-  );
+  const turns = merged(turnsOf(messages)).flatMap((turn) => toMessages(turn, style));
   if (turns[0]?.role !== 'user') turns.unshift({ role: 'user', content: [textPart(OPENING)] });
   if (system === '') return turns;
   const { systemOptions } = style;

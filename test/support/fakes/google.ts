@@ -26,7 +26,7 @@ export interface GeminiContent {
 
 /** A request of generateContent, as far as the fake looks at it (ai.google.dev/api/generate-content). */
 export interface GeminiRequest {
-  readonly contents: readonly GeminiContent[];
+  readonly contents?: readonly GeminiContent[];
   readonly systemInstruction?: { readonly parts: readonly GeminiPart[] };
   readonly tools?: readonly { readonly functionDeclarations?: readonly { readonly name: string }[] }[];
   readonly generationConfig?: { readonly maxOutputTokens?: number; readonly temperature?: number; readonly thinkingConfig?: { readonly thinkingBudget?: number; readonly thinkingLevel?: string } };
@@ -73,9 +73,9 @@ function refusalOfThinking(model: string, { thinkingBudget, thinkingLevel }: Non
 function refusalOf(body: GeminiRequest, request: IncomingMessage): string | null {
   const stranger = Object.keys(body).find((field) => !fields.has(field));
   if (stranger !== undefined) return `Invalid JSON payload received. Unknown name "${stranger}": Cannot find field.`;
-  const { contents } = body;
+  const contents: readonly GeminiContent[] = body.contents ?? [];
   const model = modelOf(request.url ?? '');
-  if (!Array.isArray(contents) || contents.length === 0) return '* GenerateContentRequest.contents: contents is not specified';
+  if (contents.length === 0) return '* GenerateContentRequest.contents: contents is not specified';
   if (contents.some(({ role }) => role !== 'user' && role !== 'model')) return 'Please use a valid role: user, model.';
   if (contents[0]!.role !== 'user') return 'Please ensure that multiturn requests begin with a user role.';
   if (contents.at(-1)!.role !== 'user') return 'Please ensure that multiturn requests end with a user role or a function response.';
@@ -135,7 +135,7 @@ const google: ModelDialect<GeminiRequest> = {
   errorBody,
   refusalOf,
   lastUserText: (body) => {
-    const said = body.contents.findLast((content) => content.role === 'user' && content.parts.some((part) => part.text !== undefined));
+    const said = body.contents?.findLast((content) => content.role === 'user' && content.parts.some((part) => part.text !== undefined));
     return (said?.parts ?? []).map((part) => part.text ?? '').join('');
   },
   isStreamed: (_body, path) => path.includes(':streamGenerateContent') && path.includes('alt=sse'),

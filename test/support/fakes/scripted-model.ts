@@ -43,8 +43,8 @@ export interface ScriptedModelOptions<Body> {
   readonly clock?: Clock;
   /** Refuses any other key. */
   readonly apiKey?: string;
-  /** Default: {@link echoOf} the last words of the user. */
-  readonly reply?: (body: Body) => ScriptedReply;
+  /** Default, and where it returns nothing: {@link echoOf} the last words of the user. */
+  readonly reply?: (body: Body) => ScriptedReply | undefined;
   /** Default 0. */
   readonly firstTokenMs?: number;
   /** Default 0: all at once. */
