@@ -40,7 +40,8 @@ function createAnthropicModel(settings: AnthropicSettings, context: VendorContex
         ...(settings.prompt_cache ? { systemOptions: { anthropic: { cacheControl: { type: 'ephemeral' } } } } : {}),
       },
       // Nobody waits on the phone while a model thinks. For models that always think, the AI SDK asks for the least they have.
-      providerOptions: { anthropic: { thinking: { type: 'disabled' }, ...(effort === undefined ? {} : { effort }) } },
+      // Arguments need not come in pieces, since a call waits for the end of the reply; whole, the API has checked that they are JSON.
+      providerOptions: { anthropic: { thinking: { type: 'disabled' }, toolStreaming: false, ...(effort === undefined ? {} : { effort }) } },
       readError: readFirstEventError,
       endpoint: { baseUrl, headers: { 'x-api-key': apiKey, 'anthropic-version': API_VERSION } },
     },

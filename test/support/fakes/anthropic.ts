@@ -88,7 +88,7 @@ function refusalOf(body: AnthropicRequest, request: IncomingMessage): string | n
   const stranger = Object.keys(body).find((field) => !fields.has(field));
   if (stranger !== undefined) return `${stranger}: Extra inputs are not permitted`;
   if (!Number.isInteger(body.max_tokens) || body.max_tokens! < 1) return 'max_tokens: Field required';
-  if (body.temperature !== undefined && /-(5|5-5)$/.test(body.model)) return '`temperature` is deprecated for this model.';
+  if (body.temperature !== undefined && /^claude-[a-z]+-(5|4-[78])/.test(body.model)) return '`temperature` is deprecated for this model.';
   for (const [index, tool] of (body.tools ?? []).entries()) {
     if (!toolNamePattern.test(tool.name)) return `tools.${index}.custom.name: String should match pattern '${toolNamePattern.source}'`;
     if (tool.input_schema?.type !== 'object') return `tools.${index}.custom.input_schema.type: Field required`;
@@ -153,7 +153,8 @@ const errorBody = (status: number, message: string) => ({ type: 'error', error: 
 const anthropic: ModelDialect<AnthropicRequest> = {
   isCompletion: (path) => path === '/v1/messages',
   modelsPath: '/v1/models',
-  keyOf: (request) => request.headers['x-api-key']?.toString(),
+  // Either header (platform.claude.com/docs/en/manage-claude/authentication): the AI SDK sends the older one, Anthropic's own SDK the other.
+  keyOf: ({ headers }) => headers['x-api-key']?.toString() ?? headers.authorization?.replace('Bearer ', ''),
   unauthorized: { status: 401, body: errorBody(401, 'invalid x-api-key') },
   errorBody,
   refusalOf,
