@@ -146,17 +146,18 @@ export function describeHttpLanguageModel({ vendor, start: startFake, streamErro
         expect(fake.refusals).toEqual([]);
       });
 
-      it('goes on after two calls with their results', async () => {
-        const toolCalls = [called('first'), called('second')];
-        await start({ reply: () => (fake.requests.length === 1 ? { text: 'One moment.', toolCalls } : undefined) });
+      it.each(['book', '2nd_floor'])('goes on after two calls of %s with their results', async (name) => {
+        const askedFor = (body: unknown) => JSON.stringify(body).match(/"_?(book|2nd_floor)"/)![0].slice(1, -1);
+        const callsIn = (body: unknown) => ['first', 'second'].map((id) => ({ ...called(id), name: askedFor(body) }));
+        await start({ reply: (body) => (fake.requests.length === 1 ? { text: 'One moment.', toolCalls: callsIn(body) } : undefined) });
         const llm = create();
         const messages: ModelMessage[] = [{ role: 'user', text: 'Two tables u3' }];
-        const first = await collect(llm.stream(request({ messages, tools: [tool('book')] })));
-        expect(callsOf(first).map((call) => [call.name, parseJson(call.argumentsJson)])).toEqual([['book', { x: '1' }], ['book', { x: '1' }]]);
+        const first = await collect(llm.stream(request({ messages, tools: [tool(name)] })));
+        expect(callsOf(first).map((call) => [call.name, parseJson(call.argumentsJson)])).toEqual([[name, { x: '1' }], [name, { x: '1' }]]);
         await settle(5);
         const [one, two] = callsOf(first);
         messages.push({ role: 'assistant', text: textOf(first), toolCalls: callsOf(first) }, resultOf(one!.id), resultOf(two!.id));
-        expect(textOf(await collect(llm.stream(request({ messages, tools: [tool('book')] }))))).toContain('u3');
+        expect(textOf(await collect(llm.stream(request({ messages, tools: [tool(name)] }))))).toContain('u3');
       });
     });
 

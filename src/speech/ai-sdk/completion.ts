@@ -9,7 +9,7 @@ import type { Clock } from '../../base/clock.js';
 import { retry, type RetryPolicy } from '../../base/retry.js';
 import type { LanguageModelPart, LanguageModelRequest, ModelToolCall, ModelUsage } from '../language-model.js';
 import { cutReply, isMalformedChunk, toVendorError, type ErrorReader } from './errors.js';
-import { toProviderPrompt, toProviderTool, type PromptStyle } from './prompt.js';
+import { toProviderPrompt, toProviderTool, vendorNameOf, type PromptStyle } from './prompt.js';
 import { createStallGuard } from './stall-guard.js';
 
 /** A token is seldom longer; a model that goes on past this ignores `maxOutputTokens`. */
@@ -48,7 +48,7 @@ export interface CompletionOptions {
 /** What the AI SDK's model is asked. */
 function toCallOptions(options: CompletionOptions, request: LanguageModelRequest, signal: AbortSignal): LanguageModelV3CallOptions {
   const { temperature, providerOptions, style } = options;
-  const tools = request.tools.map(toProviderTool);
+  const tools = request.tools.map((tool) => toProviderTool(tool, style));
   return {
     prompt: toProviderPrompt(request.messages, style),
     maxOutputTokens: request.maxOutputTokens,
@@ -65,7 +65,9 @@ interface PartReader {
   read(part: LanguageModelV3StreamPart): readonly LanguageModelPart[];
 }
 
-function createPartReader(options: CompletionOptions, maxCharacters: number): PartReader {
+function createPartReader(options: CompletionOptions, request: LanguageModelRequest): PartReader {
+  const maxCharacters = request.maxOutputTokens * MAX_CHARACTERS_PER_TOKEN;
+  const ownNames = new Map(request.tools.map(({ name }) => [vendorNameOf(name, options.style), name]));
   // Held back until the model says that it has finished: a reply that is cut may have cut the arguments of a call.
   const toolCalls: ModelToolCall[] = [];
   let characters = 0;
@@ -79,7 +81,7 @@ function createPartReader(options: CompletionOptions, maxCharacters: number): Pa
           return part.delta === '' ? [] : [{ type: 'text-delta', text: part.delta }];
         case 'tool-call':
           if (part.providerMetadata !== undefined) options.onCallMetadata(part.toolCallId, part.providerMetadata);
-          toolCalls.push({ id: part.toolCallId, name: part.toolName, argumentsJson: part.input });
+          toolCalls.push({ id: part.toolCallId, name: ownNames.get(part.toolName) ?? part.toolName, argumentsJson: part.input });
           return [];
         case 'finish':
           // Without the vendor's own word for it the stream has only ended.
@@ -118,7 +120,7 @@ export async function* streamCompletion(
   try {
     const { stream } = await retry(start, { ...RETRY, clock, signal: guard.signal });
     const reader = stream.getReader();
-    const parts = createPartReader(options, request.maxOutputTokens * MAX_CHARACTERS_PER_TOKEN);
+    const parts = createPartReader(options, request);
     for (;;) {
       const { done, value } = await reader.read();
       if (done) throw cutReply();

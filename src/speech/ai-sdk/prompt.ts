@@ -11,9 +11,14 @@ export interface PromptStyle {
   readonly argumentsAs: 'text' | 'object';
   /** Sent with the system prompt. */
   readonly systemOptions?: SharedV3ProviderOptions;
+  /** The name that the vendor takes for a tool's; default: the tool's own. */
+  readonly nameOfTool?: (name: string) => string;
   /** What the vendor gave with a tool call and wants back with it. */
   readonly optionsOfCall?: (toolCallId: string) => SharedV3ProviderOptions | undefined;
 }
+
+/** The name by which the vendor knows a tool. */
+export const vendorNameOf = (name: string, style: PromptStyle): string => style.nameOfTool?.(name) ?? name;
 
 type AssistantMessage = Extract<ModelMessage, { role: 'assistant' }>;
 type ToolMessage = Extract<ModelMessage, { role: 'tool' }>;
@@ -27,7 +32,7 @@ function toToolCallPart(call: ModelToolCall, style: PromptStyle) {
   const { id, name, argumentsJson } = call;
   const input = style.argumentsAs === 'text' ? argumentsJson : (parseJsonRecord(argumentsJson) ?? { malformed: argumentsJson });
   const providerOptions = style.optionsOfCall?.(id);
-  return { type: 'tool-call' as const, toolCallId: id, toolName: name, input, ...(providerOptions === undefined ? {} : { providerOptions }) };
+  return { type: 'tool-call' as const, toolCallId: id, toolName: vendorNameOf(name, style), input, ...(providerOptions === undefined ? {} : { providerOptions }) };
 }
 
 const textPart = (text: string) => ({ type: 'text' as const, text });
@@ -38,10 +43,10 @@ function toAssistantMessage(message: AssistantMessage, style: PromptStyle): Lang
 }
 
 /** One message with a result for each call, in the order of the calls. */
-function toResultsMessage(calls: readonly ModelToolCall[], results: readonly ToolMessage[]): LanguageModelV3Message {
+function toResultsMessage(calls: readonly ModelToolCall[], results: readonly ToolMessage[], style: PromptStyle): LanguageModelV3Message {
   const content = calls.map(({ id, name }) => {
     const value = results.find((result) => result.toolCallId === id)?.result ?? NO_RESULT;
-    return { type: 'tool-result' as const, toolCallId: id, toolName: name, output: { type: 'text' as const, value } };
+    return { type: 'tool-result' as const, toolCallId: id, toolName: vendorNameOf(name, style), output: { type: 'text' as const, value } };
   });
   return { role: 'tool', content };
 }
@@ -90,7 +95,7 @@ function merged(turns: readonly Turn[]): readonly Turn[] {
 function toMessages({ message, results }: Turn, style: PromptStyle): LanguageModelV3Message[] {
   if (message.role === 'user') return [{ role: 'user', content: [textPart(message.text)] }];
   const calls = callsOf(message);
-  return [toAssistantMessage(message, style), ...(calls.length === 0 ? [] : [toResultsMessage(calls, results)])];
+  return [toAssistantMessage(message, style), ...(calls.length === 0 ? [] : [toResultsMessage(calls, results, style)])];
 }
 
 /**
@@ -107,6 +112,6 @@ export function toProviderPrompt(messages: readonly ModelMessage[], style: Promp
 }
 
 /** A tool as the AI SDK's providers take it. */
-export function toProviderTool(tool: ModelTool): LanguageModelV3FunctionTool {
-  return { type: 'function', name: tool.name, description: tool.description, inputSchema: tool.parameters };
+export function toProviderTool(tool: ModelTool, style: PromptStyle): LanguageModelV3FunctionTool {
+  return { type: 'function', name: vendorNameOf(tool.name, style), description: tool.description, inputSchema: tool.parameters };
 }

@@ -26,6 +26,9 @@ function readDetails(error: unknown): AgentStreamError | undefined {
   return error.statusCode === 429 && delay !== undefined ? vendorStatusError(429, delay.replace(/s$/, '')) : undefined;
 }
 
+/** A function's name must not begin with a digit (ai.google.dev/api/caching#FunctionDeclaration); a label such as “2nd floor” makes one that does. */
+const nameOfTool = (name: string): string => (/^\d/.test(name) ? `_${name}` : name);
+
 function createGoogleModel(settings: GoogleSettings, context: VendorContext): LanguageModel {
   const baseUrl = apiBaseUrl(context.baseUrl, '/v1beta');
   // Never undefined: the AI SDK would look for a key in the environment by itself.
@@ -38,7 +41,7 @@ function createGoogleModel(settings: GoogleSettings, context: VendorContext): La
       provider: provider.languageModel(settings.model),
       temperature: settings.temperature,
       stallLimitMs: settings.first_part_timeout_ms,
-      style: { argumentsAs: 'object' },
+      style: { argumentsAs: 'object', nameOfTool },
       ...(thinkingConfig === undefined ? {} : { providerOptions: { google: { thinkingConfig } } }),
       readError: readDetails,
       endpoint: { baseUrl, headers: { 'x-goog-api-key': apiKey } },

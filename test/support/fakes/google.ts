@@ -61,6 +61,15 @@ function refusalOfTools(contents: readonly GeminiContent[], isSigned: boolean): 
   return null;
 }
 
+const namePattern = /^[a-zA-Z_][a-zA-Z0-9_.:-]{0,127}$/;
+
+function refusalOfNames({ tools = [], contents = [] }: GeminiRequest): string | null {
+  const declared = tools.flatMap((tool) => tool.functionDeclarations ?? []).map(({ name }) => name);
+  const used = contents.flatMap((content) => content.parts).flatMap(({ functionCall, functionResponse }) => [functionCall?.name, functionResponse?.name]);
+  const isWrong = [...declared, ...used].some((name) => name !== undefined && !namePattern.test(name));
+  return isWrong ? '* GenerateContentRequest.tools[0].function_declarations[0].name: Invalid function name. Must start with a letter or an underscore.' : null;
+}
+
 /** How much a model thinks: by budget before Gemini 3, by level from then on, and not every model can think as little as any other. */
 function refusalOfThinking(model: string, { thinkingBudget, thinkingLevel }: NonNullable<NonNullable<GeminiRequest['generationConfig']>['thinkingConfig']>): string | null {
   if (thinkingBudget !== undefined && thinkingLevel !== undefined) return 'You can only set only one of thinking budget and thinking level.';
@@ -84,7 +93,7 @@ function refusalOf(body: GeminiRequest, request: IncomingMessage): string | null
     if (refusal !== null) return refusal;
   }
   const thinking = body.generationConfig?.thinkingConfig;
-  return refusalOfTools(contents, !/^gemini-[12]/.test(model)) ?? (thinking === undefined ? null : refusalOfThinking(model, thinking));
+  return refusalOfNames(body) ?? refusalOfTools(contents, !/^gemini-[12]/.test(model)) ?? (thinking === undefined ? null : refusalOfThinking(model, thinking));
 }
 
 const usageMetadata = {
