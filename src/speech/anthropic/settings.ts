@@ -10,7 +10,7 @@ export const anthropicSettingsSchema = z.strictObject({
   effort: z
     .enum(['low', 'medium', 'high'])
     .optional()
-    .describe('How much a model thinks that cannot be kept from it. Every other is told not to think. Claude Haiku 4.5 and older take none.'),
+    .describe('How much a model may think that always thinks; every other is told not to. Claude Haiku 4.5 and older take no effort.'),
   first_part_timeout_ms: firstPartTimeoutSchema,
 });
 
