@@ -1,10 +1,19 @@
+import { asRecord } from '../../src/base/json.js';
+import { anthropic } from '../../src/speech/anthropic/anthropic.js';
 import { builtin } from '../../src/speech/builtin/builtin.js';
+import { google } from '../../src/speech/google/google.js';
+import { groq } from '../../src/speech/groq/groq.js';
 import type { LanguageModel, LanguageModelRequest } from '../../src/speech/language-model.js';
 import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
+import { startFakeAnthropic } from '../support/fakes/anthropic.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
-import { echoReply, startFakeOpenai } from '../support/fakes/openai.js';
+import { startFakeGoogle } from '../support/fakes/google.js';
+import { startFakeGroq } from '../support/fakes/groq.js';
+import { startFakeOpenai } from '../support/fakes/openai.js';
 import { findClosedPort } from '../support/fakes/vendor-server.js';
+import { anthropicErrors, googleErrors, groqErrors, openaiErrors } from './language-model-errors.js';
+import { describeHttpLanguageModel, type HttpLanguageModel } from './language-model-http.js';
 import { describeLanguageModel } from './language-model.js';
 
 function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): LanguageModel {
@@ -26,23 +35,34 @@ const toolRequest: Omit<LanguageModelRequest, 'signal'> = {
   maxOutputTokens: 200,
 };
 
-describeLanguageModel('openai', async () => {
-  const clock = createCountingClock();
-  const fake = await startFakeOpenai({
-    apiKey: 'test-key',
-    interTokenMs: 3,
-    reply: (request) =>
-      request.tools === undefined ? echoReply(request) : { toolCalls: [{ id: 'call_1', name: request.tools[0]!.function.name, argumentsJson: '{"reason":"done"}' }] },
+/** Every vendor that is asked over HTTP, with a server that speaks its protocol. */
+const httpModels: readonly HttpLanguageModel[] = [
+  { vendor: openaiCompatible, start: startFakeOpenai, streamErrors: openaiErrors, sendsArgumentsAsText: true },
+  { vendor: anthropic, start: startFakeAnthropic, streamErrors: anthropicErrors, sendsArgumentsAsText: true },
+  { vendor: google, start: startFakeGoogle, streamErrors: googleErrors, sendsArgumentsAsText: false },
+  { vendor: groq, start: startFakeGroq, streamErrors: groqErrors, sendsArgumentsAsText: true },
+];
+
+for (const model of httpModels) {
+  describeLanguageModel(model.vendor.name, async () => {
+    const clock = createCountingClock();
+    const toolCall = { id: 'call_1', name: 'end_call', argumentsJson: '{"reason":"done"}' };
+    const fake = await model.start({
+      apiKey: 'test-key',
+      interTokenMs: 3,
+      reply: (body) => (asRecord(body)['tools'] === undefined ? undefined : { toolCalls: [toolCall] }),
+    });
+    return {
+      llm: create(model.vendor, clock, fake.httpUrl),
+      unreachable: create(model.vendor, clock, `http://127.0.0.1:${await findClosedPort()}`),
+      toolRequest: { request: toolRequest, toolName: 'end_call' },
+      openRequests: () => fake.requests.filter((request) => request.outcome === null).length,
+      pendingTimers: () => clock.pendingTimers(),
+      close: () => fake.close(),
+    };
   });
-  return {
-    llm: create(openaiCompatible, clock, fake.httpUrl),
-    unreachable: create(openaiCompatible, clock, `http://127.0.0.1:${await findClosedPort()}`),
-    toolRequest: { request: toolRequest, toolName: 'end_call' },
-    openRequests: () => fake.requests.filter((request) => request.outcome === null).length,
-    pendingTimers: () => clock.pendingTimers(),
-    close: () => fake.close(),
-  };
-});
+  describeHttpLanguageModel(model);
+}
 
 describeLanguageModel(
   'builtin',
