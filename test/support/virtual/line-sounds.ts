@@ -60,9 +60,6 @@ export async function talker(pitch: number, peak: number, sentences: readonly st
   return (n) => ((loop[n % loop.length] ?? 0) * peak) / loudest;
 }
 
-/** The sound for so long from its beginning, then silence. */
-export const lasting = (ms: number, samples: Samples): Samples => (n) => (n < (ms * SAMPLE_RATE_HZ) / 1000 ? samples(n) : 0);
-
 /** The sound, so much softer. */
 export function softened(frame: Uint8Array, db: number): Uint8Array {
   return encodeMulaw(decodeMulaw(frame).map((sample) => clip(sample * 10 ** (db / 20))));
