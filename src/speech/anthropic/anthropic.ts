@@ -3,7 +3,7 @@ import { APICallError } from '@ai-sdk/provider';
 import { AgentStreamError } from '../../base/errors.js';
 import { parseJsonRecord } from '../../base/json.js';
 import { createAiSdkModel } from '../ai-sdk/ai-sdk-model.js';
-import { apiBaseUrl } from '../ai-sdk/api-base-url.js';
+import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import { streamedError } from '../ai-sdk/errors.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
@@ -24,7 +24,7 @@ function readFirstEventError(error: unknown): AgentStreamError | undefined {
 }
 
 function createAnthropicModel(settings: AnthropicSettings, context: VendorContext): LanguageModel {
-  const baseUrl = apiBaseUrl(context.baseUrl, '/v1');
+  const baseUrl = endpointUrl(context.baseUrl, '/v1');
   // Never undefined: the AI SDK would look for a key in the environment by itself.
   const apiKey = context.apiKey ?? '';
   const provider = createAnthropic({ baseURL: baseUrl, apiKey, fetch: context.fetch });

@@ -4,7 +4,7 @@ import { AgentStreamError } from '../../base/errors.js';
 import { vendorStatusError } from '../../base/http-status.js';
 import { asRecord, isRecord, parseJsonRecord, type JsonRecord } from '../../base/json.js';
 import { createAiSdkModel } from '../ai-sdk/ai-sdk-model.js';
-import { apiBaseUrl } from '../ai-sdk/api-base-url.js';
+import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
 import { googleSettingsSchema, thinkingConfigOf, type GoogleSettings } from './settings.js';
@@ -30,7 +30,7 @@ function readDetails(error: unknown): AgentStreamError | undefined {
 const nameOfTool = (name: string): string => (/^\d/.test(name) ? `_${name}` : name);
 
 function createGoogleModel(settings: GoogleSettings, context: VendorContext): LanguageModel {
-  const baseUrl = apiBaseUrl(context.baseUrl, '/v1beta');
+  const baseUrl = endpointUrl(context.baseUrl, '/v1beta');
   // Never undefined: the AI SDK would look for a key in the environment by itself.
   const apiKey = context.apiKey ?? '';
   const provider = createGoogleGenerativeAI({ baseURL: baseUrl, apiKey, fetch: context.fetch });

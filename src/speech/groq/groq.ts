@@ -3,7 +3,7 @@ import { APICallError } from '@ai-sdk/provider';
 import { AgentStreamError } from '../../base/errors.js';
 import { asRecord, parseJsonRecord } from '../../base/json.js';
 import { createAiSdkModel } from '../ai-sdk/ai-sdk-model.js';
-import { apiBaseUrl } from '../ai-sdk/api-base-url.js';
+import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
 import { groqSettingsSchema, reasoningOf, type GroqSettings } from './settings.js';
@@ -25,7 +25,7 @@ function readGroqError(error: unknown): AgentStreamError | undefined {
 }
 
 function createGroqModel(settings: GroqSettings, context: VendorContext): LanguageModel {
-  const baseUrl = apiBaseUrl(context.baseUrl, '/openai/v1');
+  const baseUrl = endpointUrl(context.baseUrl, '/openai/v1');
   // Never undefined: the AI SDK would look for a key in the environment by itself.
   const apiKey = context.apiKey ?? '';
   const provider = createGroq({ baseURL: baseUrl, apiKey, fetch: context.fetch });

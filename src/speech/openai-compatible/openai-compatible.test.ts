@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createCountingClock } from '../../../test/support/fakes/counting-clock.js';
 import { startFakeOpenai, type FakeOpenai } from '../../../test/support/fakes/openai.js';
-import { apiBaseUrl } from '../ai-sdk/api-base-url.js';
+import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModelPart, LanguageModelRequest } from '../language-model.js';
 import { openaiCompatible } from './openai-compatible.js';
 
@@ -95,7 +95,7 @@ describe('the request', () => {
     ['http://127.0.0.1:11434', 'http://127.0.0.1:11434/v1'],
     ['https://api.groq.com/openai/v1', 'https://api.groq.com/openai/v1'],
   ])('takes the base URL %s', (base, expected) => {
-    expect(apiBaseUrl(base, '/v1')).toBe(expected);
+    expect(endpointUrl(base, '/v1')).toBe(expected);
   });
 });
 

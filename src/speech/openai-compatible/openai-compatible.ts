@@ -1,6 +1,6 @@
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { createAiSdkModel } from '../ai-sdk/ai-sdk-model.js';
-import { apiBaseUrl } from '../ai-sdk/api-base-url.js';
+import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
 import { openaiCompatibleSettingsSchema, type OpenaiCompatibleSettings } from './settings.js';
@@ -13,7 +13,7 @@ function renameTokenLimit(model: string, body: Record<string, unknown>): Record<
 }
 
 function createOpenaiCompatibleModel(settings: OpenaiCompatibleSettings, context: VendorContext): LanguageModel {
-  const baseUrl = apiBaseUrl(context.baseUrl, '/v1');
+  const baseUrl = endpointUrl(context.baseUrl, '/v1');
   const { apiKey } = context;
   const provider = createOpenAICompatible({
     name: 'openai',

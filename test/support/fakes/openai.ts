@@ -1,5 +1,4 @@
 import {
-  echoOf,
   finishReasonOf,
   piecesOf,
   scriptedUsage,
@@ -7,7 +6,6 @@ import {
   tokensOf,
   type ModelDialect,
   type ModelFault,
-  type ModelRequest,
   type ScriptedModel,
   type ScriptedModelOptions,
   type ScriptedReply,
@@ -38,8 +36,6 @@ export interface ChatRequest {
 export type OpenaiFault = ModelFault;
 /** How the fake behaves. */
 export type FakeOpenaiOptions = ScriptedModelOptions<ChatRequest>;
-/** One completion request. */
-export type OpenaiRequest = ModelRequest<ChatRequest>;
 /** A server that speaks the chat completions API. */
 export type FakeOpenai = ScriptedModel<ChatRequest>;
 
@@ -50,9 +46,6 @@ function textOf(content: unknown): string {
 }
 
 const lastUserText = (request: ChatRequest): string => textOf(request.messages.findLast((message) => message.role === 'user')?.content);
-
-/** What the model says where nothing is scripted. */
-export const echoReply = (request: ChatRequest): ScriptedReply => echoOf(lastUserText(request));
 
 /** What the chat completions API refuses about tool calls and their results; in its words. */
 function refusalOfChat({ messages }: ChatRequest): string | null {

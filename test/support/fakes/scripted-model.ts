@@ -113,7 +113,7 @@ export interface ModelDialect<Body> {
 }
 
 /** Three sentences that carry every id (a letter and digits, such as u12) of the text, so that hops can be matched. */
-export function echoOf(text: string): ScriptedReply {
+function echoOf(text: string): ScriptedReply {
   const ids = text.match(/\b[a-z]\d+\b/gi) ?? [];
   return { text: `I heard you ${ids.join(' ')}. That is fine, thank you. What else can I do for you today?` };
 }

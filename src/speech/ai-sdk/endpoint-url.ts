@@ -5,7 +5,7 @@ import { AgentStreamError } from '../../base/errors.js';
  * kept: proxies and compatible servers have their own (`/openai/v1`, `/v1beta/openai`).
  * @throws AgentStreamError `configuration-invalid`
  */
-export function apiBaseUrl(baseUrl: string, ownPath: string): string {
+export function endpointUrl(baseUrl: string, ownPath: string): string {
   const message = 'A vendor’s base URL is not a URL.';
   if (!URL.canParse(baseUrl)) throw new AgentStreamError('configuration-invalid', { message });
   const url = new URL(baseUrl);
