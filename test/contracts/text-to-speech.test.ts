@@ -1,10 +1,12 @@
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { cartesia } from '../../src/speech/cartesia/cartesia.js';
+import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { startFakeCartesia } from '../support/fakes/cartesia.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
-import { findClosedPort } from '../support/fakes/vendor-server.js';
+import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
+import { findClosedPort, type VendorServer } from '../support/fakes/vendor-server.js';
 import { describeTextToSpeech } from './text-to-speech.js';
 
 function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): TextToSpeech {
@@ -12,18 +14,25 @@ function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): Te
   return leg.create(leg.settingsSchema.parse({}), { clock, apiKey: 'test-key', baseUrl, fetch });
 }
 
-describeTextToSpeech('cartesia', async () => {
-  const clock = createCountingClock();
-  const fake = await startFakeCartesia({ apiKey: 'test-key', pace: 40 });
-  return {
-    tts: create(cartesia, clock, fake.wsUrl),
-    unreachable: create(cartesia, clock, `ws://127.0.0.1:${await findClosedPort()}`),
-    openSockets: () => fake.openSockets(),
-    pendingTimers: () => clock.pendingTimers(),
-    leakRounds: 200,
-    close: () => fake.close(),
+/** The suite's subject for a vendor over its fake. */
+function overFake(vendor: VendorModule, start: (options: { apiKey: string; pace: number }) => Promise<VendorServer>) {
+  return async () => {
+    const clock = createCountingClock();
+    const fake = await start({ apiKey: 'test-key', pace: 40 });
+    const scheme = new URL(vendor.baseUrl.default).protocol;
+    return {
+      tts: create(vendor, clock, scheme === 'wss:' ? fake.wsUrl : fake.httpUrl),
+      unreachable: create(vendor, clock, `${scheme === 'wss:' ? 'ws' : 'http'}://127.0.0.1:${await findClosedPort()}`),
+      openSockets: () => fake.openSockets(),
+      pendingTimers: () => clock.pendingTimers(),
+      leakRounds: 200,
+      close: () => fake.close(),
+    };
   };
-});
+}
+
+describeTextToSpeech('cartesia', overFake(cartesia, startFakeCartesia));
+describeTextToSpeech('elevenlabs', overFake(elevenlabs, startFakeElevenlabsVoice));
 
 describeTextToSpeech(
   'builtin',

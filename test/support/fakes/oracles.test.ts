@@ -1,12 +1,15 @@
 import type * as cartesiaSdk from '@cartesia/cartesia-js';
 import { DeepgramClient } from '@deepgram/sdk';
+import type * as elevenlabsSdk from '@elevenlabs/elevenlabs-js/serialization/index.js';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { startFakeCartesia } from './cartesia.js';
 import { settle, until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
+import { startFakeElevenlabsVoice } from './elevenlabs-voice.js';
 import { startFakeOpenai } from './openai.js';
 import { renderCodedWords, silence } from './speech-audio.js';
 import type { VendorServer } from './vendor-server.js';
@@ -144,6 +147,40 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     await expect(async () => {
       for await (const event of broken.receive({ timeout: 5000 })) expect(event.type).toBe('error');
     }).rejects.toThrow('Missing field');
+    socket.close();
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('@elevenlabs/elevenlabs-js: contexts as its serializers write and read them', async () => {
+    const wire = createRequire(import.meta.url)('@elevenlabs/elevenlabs-js/serialization') as typeof elevenlabsSdk;
+    const fake = keep(await startFakeElevenlabsVoice({ apiKey: 'test-key', pace: 40 }));
+    const query = 'model_id=eleven_flash_v2_5&output_format=ulaw_8000&auto_mode=true&sync_alignment=true';
+    const socket = new WebSocket(`${fake.wsUrl}/v1/text-to-speech/a-voice/multi-stream-input?${query}`, { headers: { 'xi-api-key': 'test-key' } });
+    let bytes = 0;
+    const chars: string[] = [];
+    const finals: (string | undefined)[] = [];
+    socket.on('message', (data: Buffer) => {
+      const message = JSON.parse(data.toString()) as Record<string, unknown>;
+      if (message['isFinal'] === true) finals.push(wire.FinalOutputMulti.parseOrThrow(message).contextId);
+      else {
+        const { audio, alignment, contextId } = wire.AudioOutputMulti.parseOrThrow(message, { unrecognizedObjectKeys: 'passthrough' });
+        expect(contextId).toBe('first');
+        bytes += Buffer.from(audio, 'base64').length;
+        expect(alignment!.charStartTimesMs!.length).toBe(alignment!.chars!.length);
+        chars.push(...alignment!.chars!);
+      }
+    });
+    await new Promise((resolve) => socket.once('open', resolve));
+    const send = (message: unknown) => socket.send(JSON.stringify(message));
+    send(wire.InitializeConnectionMulti.jsonOrThrow({ text: ' ', contextId: 'first', voiceSettings: { speed: 1.1 } }));
+    send(wire.SendTextMulti.jsonOrThrow({ text: 'Hello there. ', contextId: 'first' }));
+    send(wire.FlushContext.jsonOrThrow({ contextId: 'first', flush: true }));
+    send(wire.KeepContextAlive.jsonOrThrow({ text: '', contextId: 'first' }));
+    send(wire.CloseContext.jsonOrThrow({ contextId: 'first', closeContext: true }));
+    await until(() => finals.length === 1);
+    expect(finals).toEqual(['first']);
+    expect(chars.join('')).toBe('Hello there. ');
+    expect(bytes).toBe('Hello there. '.length * 60 * 8);
     socket.close();
     await until(() => fake.openSockets() === 0);
   });

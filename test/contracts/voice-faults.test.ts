@@ -1,0 +1,8 @@
+import { cartesia } from '../../src/speech/cartesia/cartesia.js';
+import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
+import { startFakeCartesia } from '../support/fakes/cartesia.js';
+import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
+import { describeVoiceFaults } from './voice-faults.js';
+
+describeVoiceFaults(cartesia, startFakeCartesia);
+describeVoiceFaults(elevenlabs, startFakeElevenlabsVoice);
