@@ -163,7 +163,7 @@ export function createSpokenUtterance(
       if (message.type === 'audio') onAudio(message.audio);
       else if (message.type === 'done') onDone();
       else if (message.type === 'error') fail(message.error);
-      else if (message.type === 'words' && message.words.length > 0 && state.kind === 'speaking') {
+      else if (message.words.length > 0 && state.kind === 'speaking') {
         onEvent({ type: 'words', words: shiftWords(message.words, contextStartMs) });
       }
     },

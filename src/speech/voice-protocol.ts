@@ -16,9 +16,7 @@ export type VoiceMessage =
   /** All text of the context was spoken; it takes no more. */
   | { readonly type: 'done'; readonly contextId: string }
   /** `contextId` null: it concerns every context of the connection. */
-  | { readonly type: 'error'; readonly contextId: string | null; readonly error: AgentStreamError }
-  /** Not for us: an answer that the vendor is due. */
-  | { readonly type: 'send'; readonly data: string };
+  | { readonly type: 'error'; readonly contextId: string | null; readonly error: AgentStreamError };
 
 /**
  * How a vendor's speech WebSocket is spoken: no I/O, one for each connection. Contexts are named by the caller; the first text for an
@@ -29,8 +27,8 @@ export interface VoiceProtocol {
   speak(contextId: string, text: string, isLast: boolean): readonly string[];
   /** Messages that stop a context. */
   cancel(contextId: string): readonly string[];
-  /** What a message says, in order; nothing for what needs no action. Null: it cannot be read. */
-  parse(data: Buffer, isBinary: boolean): readonly VoiceMessage[] | null;
+  /** What a message says, in order, and as strings what it is to be answered with; nothing for what needs no action. Null: unreadable. */
+  parse(data: Buffer, isBinary: boolean): readonly (VoiceMessage | string)[] | null;
   /** What a close frame means for the utterances that are under way. Default: `vendor-unreachable`. */
   errorOfClose?(end: SocketEnd): AgentStreamError;
 }

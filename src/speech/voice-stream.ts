@@ -70,7 +70,7 @@ export function openVoiceStream(target: VoiceTarget, options: Pick<TextToSpeechO
         malformed = messages === null ? malformed + 1 : 0;
         if (malformed >= MAX_MALFORMED) abandon(new AgentStreamError('vendor-protocol'));
         for (const message of messages ?? []) {
-          if (message.type === 'send') socket.send(message.data);
+          if (typeof message === 'string') socket.send(message);
           else deliver(message);
         }
       },
@@ -81,7 +81,7 @@ export function openVoiceStream(target: VoiceTarget, options: Pick<TextToSpeechO
     return connection;
   }
 
-  function deliver(message: Exclude<VoiceMessage, { type: 'send' }>): void {
+  function deliver(message: VoiceMessage): void {
     // Messages of contexts that were cancelled are on their way for a while.
     if (message.contextId !== null) contexts.get(message.contextId)?.receive(message);
     else for (const utterance of [...contexts.values()]) utterance.receive(message);

@@ -1,10 +1,12 @@
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { cartesia } from '../../src/speech/cartesia/cartesia.js';
+import { deepgram } from '../../src/speech/deepgram/deepgram.js';
 import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { startFakeCartesia } from '../support/fakes/cartesia.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
+import { startFakeDeepgramVoice } from '../support/fakes/deepgram-voice.js';
 import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
 import { findClosedPort, type VendorServer } from '../support/fakes/vendor-server.js';
 import { describeTextToSpeech } from './text-to-speech.js';
@@ -33,6 +35,7 @@ function overFake(vendor: VendorModule, start: (options: { apiKey: string; pace:
 
 describeTextToSpeech('cartesia', overFake(cartesia, startFakeCartesia));
 describeTextToSpeech('elevenlabs', overFake(elevenlabs, startFakeElevenlabsVoice));
+describeTextToSpeech('deepgram', overFake(deepgram, startFakeDeepgramVoice), { words: 'the vendor sends none' });
 
 describeTextToSpeech(
   'builtin',

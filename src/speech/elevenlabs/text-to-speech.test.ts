@@ -164,7 +164,7 @@ describe('the protocol', () => {
       fc.property(fc.oneof(fc.string(), fc.json(), message.map((value) => JSON.stringify(value))), (text) => {
         const protocol = createElevenlabsProtocol(defaults);
         const messages = protocol.parse(Buffer.from(text), false);
-        expect(messages === null || messages.every(({ type }) => ['audio', 'words', 'done', 'error'].includes(type))).toBe(true);
+        expect(messages === null || messages.every((one) => typeof one === 'object' && ['audio', 'words', 'done', 'error'].includes(one.type))).toBe(true);
       }),
     );
   });

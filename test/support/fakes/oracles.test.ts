@@ -9,6 +9,7 @@ import { WebSocket } from 'ws';
 import { startFakeCartesia } from './cartesia.js';
 import { settle, until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
+import { startFakeDeepgramVoice } from './deepgram-voice.js';
 import { startFakeElevenlabsVoice } from './elevenlabs-voice.js';
 import { startFakeOpenai } from './openai.js';
 import { renderCodedWords, silence } from './speech-audio.js';
@@ -62,6 +63,37 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     expect(finals[1]!.endSeconds).toBeCloseTo(0.56 + 0.4 + 0.28, 1);
     expect(fake.connections[0]!.controls).toEqual(['KeepAlive', 'Finalize', 'CloseStream']);
     await until(() => fake.openSockets() === 0);
+  });
+
+  it('@deepgram/sdk: texts, a flush, a clear and a close', async () => {
+    const fake = keep(await startFakeDeepgramVoice({ apiKey: 'test-key', pace: 40 }));
+    const environment = { base: fake.httpUrl, production: fake.wsUrl, agent: fake.wsUrl, agentRest: fake.httpUrl };
+    const client = new DeepgramClient({ apiKey: 'test-key', environment });
+    const query = { model: 'aura-2-thalia-en', encoding: 'mulaw', sample_rate: '8000' } as const;
+    const connection = await client.speak.v1.connect({ ...query, Authorization: 'Token test-key' });
+    const types: string[] = [];
+    let bytes = 0;
+    connection.on('message', (message: unknown) => {
+      if (message instanceof Blob) bytes += message.size;
+      else types.push((message as { type: string }).type);
+    });
+    connection.connect();
+    await connection.waitForOpen();
+    connection.sendText({ type: 'Speak', text: 'Hello there. ' });
+    connection.sendText({ type: 'Speak', text: 'How are you?' });
+    connection.sendFlush({ type: 'Flush' });
+    await until(() => types.includes('Flushed'));
+    const spoken = 'Hello there. How are you?'.length * 60 * 8;
+    await until(() => bytes === spoken);
+    connection.sendText({ type: 'Speak', text: 'Nobody hears this. '.repeat(20) });
+    connection.sendFlush({ type: 'Flush' });
+    connection.sendClear({ type: 'Clear' });
+    await until(() => types.includes('Cleared'));
+    connection.sendClose({ type: 'Close' });
+    await until(() => fake.connections[0]!.closeCode !== null);
+    connection.close();
+    expect(types).toEqual(['Metadata', 'Flushed', 'Cleared', 'Flushed']);
+    expect(fake.connections[0]!.messages.map(({ type }) => type)).toEqual(['Speak', 'Speak', 'Flush', 'Speak', 'Flush', 'Clear', 'Close']);
   });
 
   it('openai: a stream, a tool call, its result, a whole answer, and an error', async () => {
