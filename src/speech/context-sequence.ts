@@ -1,3 +1,4 @@
+import { splitText } from './split-text.js';
 import type { VoiceMessage } from './voice-protocol.js';
 
 /** Contexts for a vendor that knows none: their texts are spoken one after the other, and one stretch of text is with the vendor at a time. */
@@ -10,14 +11,6 @@ export interface ContextSequence {
   drop(contextId: string): { readonly wasCurrent: boolean; readonly messages: string[] };
   /** The vendor has spoken what it was given. A context without more text is `done`, until it gets some. */
   advance(): (VoiceMessage | string)[];
-}
-
-/** Where a text of at most `maxCharacters` may end: at a space if there is one. */
-function splitText(text: string, maxCharacters: number): [string, string] {
-  if (text.length <= maxCharacters) return [text, ''];
-  const space = text.lastIndexOf(' ', maxCharacters - 1);
-  const end = space <= 0 ? maxCharacters : space + 1;
-  return [text.slice(0, end), text.slice(end)];
 }
 
 /** Creates an empty sequence. `write` gives the messages for one stretch of text, which is at most `maxCharacters` long. */

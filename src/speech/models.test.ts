@@ -61,7 +61,7 @@ describe('the models an agent gets', () => {
 
   it('are the vendors that have a key, in the environment or stored; an empty one is none', () => {
     expect(choices({ env: allKeys })).toEqual(['deepgram:environment', 'openai:environment', 'cartesia:environment']);
-    expect(choices({ env: { OPENAI_API_KEY: 'o', DEEPGRAM_API_KEY: '' } })).toEqual(['builtin:builtin', 'openai:environment', 'builtin:builtin']);
+    expect(choices({ env: { OPENAI_API_KEY: 'o', DEEPGRAM_API_KEY: '' } })).toEqual(['builtin:builtin', 'openai:environment', 'openai:environment']);
     expect(choices({ credentials: { deepgram: { apiKey: 'x' } } })).toEqual(['deepgram:credential', 'builtin:builtin', 'deepgram:credential']);
     expect(defaultVendorOf('stt', allKeys)).toBe('deepgram');
   });

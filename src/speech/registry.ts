@@ -14,7 +14,7 @@ export { builtinVoiceName } from './builtin/builtin.js';
 export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, builtin];
 
 /** Vendors that are known for their voice: whoever has a key of theirs wants to hear it, whatever other keys there are. */
-const voicesFirst: readonly VendorModule[] = [cartesia, elevenlabs, deepgram];
+const voicesFirst: readonly VendorModule[] = [cartesia, elevenlabs, deepgram, openaiCompatible];
 
 /** The vendors that have `leg`, in the order in which an agent that names no vendor gets the first that has a key. */
 export function vendorsOf(leg: Leg): readonly VendorModule[] {

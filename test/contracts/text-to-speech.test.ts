@@ -2,12 +2,14 @@ import { builtin } from '../../src/speech/builtin/builtin.js';
 import { cartesia } from '../../src/speech/cartesia/cartesia.js';
 import { deepgram } from '../../src/speech/deepgram/deepgram.js';
 import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
+import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { startFakeCartesia } from '../support/fakes/cartesia.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
 import { startFakeDeepgramVoice } from '../support/fakes/deepgram-voice.js';
 import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
+import { startFakeOpenaiVoice } from '../support/fakes/openai-voice.js';
 import { findClosedPort, type VendorServer } from '../support/fakes/vendor-server.js';
 import { describeTextToSpeech } from './text-to-speech.js';
 
@@ -36,6 +38,23 @@ function overFake(vendor: VendorModule, start: (options: { apiKey: string; pace:
 describeTextToSpeech('cartesia', overFake(cartesia, startFakeCartesia));
 describeTextToSpeech('elevenlabs', overFake(elevenlabs, startFakeElevenlabsVoice));
 describeTextToSpeech('deepgram', overFake(deepgram, startFakeDeepgramVoice), { words: 'the vendor sends none' });
+describeTextToSpeech(
+  'openai',
+  async () => {
+    const clock = createCountingClock();
+    const fake = await startFakeOpenaiVoice({ apiKey: 'test-key', pace: 40 });
+    return {
+      tts: create(openaiCompatible, clock, fake.httpUrl),
+      unreachable: create(openaiCompatible, clock, `http://127.0.0.1:${await findClosedPort()}`),
+      // Connections are the process's and stay alive: what may not be left behind is a request.
+      openSockets: () => fake.requests.filter(({ outcome }) => outcome === null).length,
+      pendingTimers: () => clock.pendingTimers(),
+      leakRounds: 200,
+      close: () => fake.close(),
+    };
+  },
+  { words: 'the vendor sends none' },
+);
 
 describeTextToSpeech(
   'builtin',

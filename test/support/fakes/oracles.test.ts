@@ -12,6 +12,7 @@ import { startFakeDeepgram } from './deepgram.js';
 import { startFakeDeepgramVoice } from './deepgram-voice.js';
 import { startFakeElevenlabsVoice } from './elevenlabs-voice.js';
 import { startFakeOpenai } from './openai.js';
+import { startFakeOpenaiVoice } from './openai-voice.js';
 import { renderCodedWords, silence } from './speech-audio.js';
 import type { VendorServer } from './vendor-server.js';
 
@@ -131,6 +132,16 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     await expect(client.chat.completions.create({ model, messages: [question] })).rejects.toThrow(OpenAI.RateLimitError);
     const stranger = new OpenAI({ apiKey: 'wrong', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
     await expect(stranger.chat.completions.create({ model, messages: [question] })).rejects.toThrow(OpenAI.AuthenticationError);
+  });
+
+  it('openai: speech as PCM, and a refusal', async () => {
+    const fake = keep(await startFakeOpenaiVoice({ apiKey: 'test-key', pace: 40 }));
+    const client = new OpenAI({ apiKey: 'test-key', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
+    const request = { model: 'gpt-4o-mini-tts', voice: 'marin', input: 'Hello there.', instructions: 'Warmly.', speed: 1.1, response_format: 'pcm' } as const;
+    const spoken = await (await client.audio.speech.create(request)).arrayBuffer();
+    expect(spoken.byteLength).toBe('Hello there.'.length * 60 * 24 * 2);
+    expect(fake.requests[0]!.body).toEqual(request);
+    await expect(client.audio.speech.create({ ...request, input: 'word '.repeat(1000) })).rejects.toThrow(OpenAI.BadRequestError);
   });
 
   it('@cartesia/cartesia-js: a context in pieces, a cancelled one, and an error', async () => {
