@@ -6,15 +6,16 @@ import { elevenlabs } from './elevenlabs/elevenlabs.js';
 import { google } from './google/google.js';
 import { groq } from './groq/groq.js';
 import { openaiCompatible } from './openai-compatible/openai-compatible.js';
+import { rime } from './rime/rime.js';
 import type { Leg, VendorModule } from './vendor.js';
 
 export { builtinVoiceName } from './builtin/builtin.js';
 
 /** Every speech and language vendor, in the order in which they are listed. `builtin`, which needs no key, is last. */
-export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, builtin];
+export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, builtin];
 
 /** Vendors that are known for their voice: whoever has a key of theirs wants to hear it, whatever other keys there are. */
-const voicesFirst: readonly VendorModule[] = [cartesia, elevenlabs, deepgram, openaiCompatible];
+const voicesFirst: readonly VendorModule[] = [cartesia, elevenlabs, rime, deepgram, openaiCompatible];
 
 /** The vendors that have `leg`, in the order in which an agent that names no vendor gets the first that has a key. */
 export function vendorsOf(leg: Leg): readonly VendorModule[] {

@@ -3,6 +3,7 @@ import { cartesia } from '../../src/speech/cartesia/cartesia.js';
 import { deepgram } from '../../src/speech/deepgram/deepgram.js';
 import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
 import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
+import { rime } from '../../src/speech/rime/rime.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { startFakeCartesia } from '../support/fakes/cartesia.js';
@@ -10,6 +11,7 @@ import { createCountingClock, type CountingClock } from '../support/fakes/counti
 import { startFakeDeepgramVoice } from '../support/fakes/deepgram-voice.js';
 import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
 import { startFakeOpenaiVoice } from '../support/fakes/openai-voice.js';
+import { startFakeRime } from '../support/fakes/rime.js';
 import { findClosedPort, type VendorServer } from '../support/fakes/vendor-server.js';
 import { describeTextToSpeech } from './text-to-speech.js';
 
@@ -37,6 +39,7 @@ function overFake(vendor: VendorModule, start: (options: { apiKey: string; pace:
 
 describeTextToSpeech('cartesia', overFake(cartesia, startFakeCartesia));
 describeTextToSpeech('elevenlabs', overFake(elevenlabs, startFakeElevenlabsVoice));
+describeTextToSpeech('rime', overFake(rime, startFakeRime));
 describeTextToSpeech('deepgram', overFake(deepgram, startFakeDeepgramVoice), { words: 'the vendor sends none' });
 describeTextToSpeech(
   'openai',
