@@ -3,7 +3,7 @@ import type { GuardedEgress } from '../base/guarded-fetch.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel } from './language-model.js';
 import { modelsSchema, problemsOfModels, type LegSettings, type ModelsSettings } from './models-schema.js';
-import { findVendor, vendors } from './registry.js';
+import { findVendor, vendorsOf } from './registry.js';
 import type { SpeechToText } from './speech-to-text.js';
 import type { TextToSpeech } from './text-to-speech.js';
 import type { Leg, VendorLeg, VendorModule } from './vendor.js';
@@ -95,9 +95,9 @@ function pickNamed(leg: Leg, { vendor: name, ...settings }: LegSettings, reason:
   return { vendor, settings, reason };
 }
 
-/** The first vendor in the registry's order that has the leg and a key, else `builtin`; each with its default options. */
+/** The first vendor in the leg's order that has a key, else `builtin`; each with its default options. */
 function pickDefault(leg: Leg, env: Environment, credentials: VendorCredentials): Pick {
-  for (const vendor of vendors) {
+  for (const vendor of vendorsOf(leg)) {
     const legModule = vendor[leg];
     if (legModule === undefined) continue;
     const reason = vendor.apiKeyEnv === null ? 'builtin' : keySource(vendor, env, credentials);
@@ -134,7 +134,7 @@ function createProduct<L extends Leg>(leg: L, pick: Pick, sources: ModelSources,
 
 /**
  * Parses what decides an agent's vendors once, so that each call only creates them. For each leg: the agent's choice, else the
- * organization's, else the first vendor in the registry's order that has a key, else `builtin`.
+ * organization's, else the first vendor in the leg's order that has a key, else `builtin`.
  * @throws AgentStreamError `workflow-invalid` where a choice is not valid. The function it returns throws `vendor-unauthorized`
  * where a chosen vendor has no key, and `egress-refused` where a stored base URL is an internal address.
  */

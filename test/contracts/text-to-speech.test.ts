@@ -1,10 +1,18 @@
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { cartesia } from '../../src/speech/cartesia/cartesia.js';
+import { deepgram } from '../../src/speech/deepgram/deepgram.js';
+import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
+import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
+import { rime } from '../../src/speech/rime/rime.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { startFakeCartesia } from '../support/fakes/cartesia.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
-import { findClosedPort } from '../support/fakes/vendor-server.js';
+import { startFakeDeepgramVoice } from '../support/fakes/deepgram-voice.js';
+import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
+import { startFakeOpenaiVoice } from '../support/fakes/openai-voice.js';
+import { startFakeRime } from '../support/fakes/rime.js';
+import { findClosedPort, type VendorServer } from '../support/fakes/vendor-server.js';
 import { describeTextToSpeech } from './text-to-speech.js';
 
 function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): TextToSpeech {
@@ -12,18 +20,44 @@ function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): Te
   return leg.create(leg.settingsSchema.parse({}), { clock, apiKey: 'test-key', baseUrl, fetch });
 }
 
-describeTextToSpeech('cartesia', async () => {
-  const clock = createCountingClock();
-  const fake = await startFakeCartesia({ apiKey: 'test-key', pace: 40 });
-  return {
-    tts: create(cartesia, clock, fake.wsUrl),
-    unreachable: create(cartesia, clock, `ws://127.0.0.1:${await findClosedPort()}`),
-    openSockets: () => fake.openSockets(),
-    pendingTimers: () => clock.pendingTimers(),
-    leakRounds: 200,
-    close: () => fake.close(),
+/** The suite's subject for a vendor over its fake. */
+function overFake(vendor: VendorModule, start: (options: { apiKey: string; pace: number }) => Promise<VendorServer>) {
+  return async () => {
+    const clock = createCountingClock();
+    const fake = await start({ apiKey: 'test-key', pace: 40 });
+    const scheme = new URL(vendor.baseUrl.default).protocol;
+    return {
+      tts: create(vendor, clock, scheme === 'wss:' ? fake.wsUrl : fake.httpUrl),
+      unreachable: create(vendor, clock, `${scheme === 'wss:' ? 'ws' : 'http'}://127.0.0.1:${await findClosedPort()}`),
+      openSockets: () => fake.openSockets(),
+      pendingTimers: () => clock.pendingTimers(),
+      leakRounds: 200,
+      close: () => fake.close(),
+    };
   };
-});
+}
+
+describeTextToSpeech('cartesia', overFake(cartesia, startFakeCartesia));
+describeTextToSpeech('elevenlabs', overFake(elevenlabs, startFakeElevenlabsVoice));
+describeTextToSpeech('rime', overFake(rime, startFakeRime));
+describeTextToSpeech('deepgram', overFake(deepgram, startFakeDeepgramVoice), { words: 'the vendor sends none' });
+describeTextToSpeech(
+  'openai',
+  async () => {
+    const clock = createCountingClock();
+    const fake = await startFakeOpenaiVoice({ apiKey: 'test-key', pace: 40 });
+    return {
+      tts: create(openaiCompatible, clock, fake.httpUrl),
+      unreachable: create(openaiCompatible, clock, `http://127.0.0.1:${await findClosedPort()}`),
+      // Connections are the process's and stay alive: what may not be left behind is a request.
+      openSockets: () => fake.requests.filter(({ outcome }) => outcome === null).length,
+      pendingTimers: () => clock.pendingTimers(),
+      leakRounds: 200,
+      close: () => fake.close(),
+    };
+  },
+  { words: 'the vendor sends none' },
+);
 
 describeTextToSpeech(
   'builtin',

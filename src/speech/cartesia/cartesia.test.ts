@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startFakeCartesia, type CartesiaFault, type FakeCartesia, type FakeCartesiaOptions } from '../../../test/support/fakes/cartesia.js';
+import { startFakeCartesia, type FakeCartesia, type FakeCartesiaOptions } from '../../../test/support/fakes/cartesia.js';
 import { createCountingClock } from '../../../test/support/fakes/counting-clock.js';
 import { createVirtualClock } from '../../../test/support/virtual-clock.js';
 import { settle, until } from '../../../test/support/wait-for.js';
@@ -49,7 +49,6 @@ function speak(stream: TextToSpeechStream, text?: string) {
   return { utterance, types, over, audioMs: () => bytes / 8, error: () => error };
 }
 
-const first = (fault: CartesiaFault) => (connection: number) => (connection === 0 ? fault : undefined);
 const sentence = 'A sentence that is not over in a moment.';
 
 describe('the wire', () => {
@@ -123,103 +122,6 @@ describe('the wire', () => {
 });
 
 describe('faults', () => {
-  it.each([401, 402, 403, 404, 429, 500])('a refused connection (%i) fails the utterance, and the next one tries again', async (status) => {
-    const server = await start({ fault: first({ upgrade: { kind: 'http', status } }) });
-    const stream = open(server);
-    const speaking = speak(stream, sentence);
-    await speaking.over();
-    expect(speaking.types).toEqual(['tts-failed']);
-    expect(speaking.error()!.details).toMatchObject({ httpStatus: status });
-    const next = speak(stream, sentence);
-    await next.over();
-    expect(next.types.at(-1)).toBe('tts-end');
-    stream.close();
-  });
-
-  it.each([
-    ['cut', 'vendor-unreachable'],
-    ['close', 'vendor-unreachable'],
-  ] as const)('a socket lost in a sentence (%s) fails this utterance, and the next one is whole', async (kind, code) => {
-    const socket = kind === 'cut' ? { kind } : { kind, code: 1011 };
-    const server = await start({ fault: first({ socket, afterAudioMs: 500 }) });
-    const stream = open(server);
-    const speaking = speak(stream, sentence);
-    await speaking.over();
-    expect(speaking.error()?.code).toBe(code);
-    expect(speaking.audioMs()).toBeLessThanOrEqual(500);
-    const next = speak(stream, sentence);
-    await next.over();
-    expect([next.types.at(-1), next.audioMs()]).toEqual(['tts-end', sentence.length * 60]);
-    await settle();
-    expect(speaking.types.filter((type) => type === 'tts-failed')).toHaveLength(1);
-    stream.close();
-  });
-
-  it('a stall in a sentence fails after 2 s, and the context is cancelled', async () => {
-    const clock = createVirtualClock();
-    const server = await start({ fault: () => ({ audio: 'stall', afterAudioMs: 300 }) });
-    const stream = open(server, { clock });
-    const speaking = speak(stream, sentence);
-    await until(() => speaking.audioMs() === 300);
-    await clock.advance(1900);
-    expect(speaking.error()).toBeUndefined();
-    await clock.advance(200);
-    expect(speaking.error()).toMatchObject({ code: 'vendor-unreachable', retryable: true });
-    await until(() => server.connections[0]!.messages.at(-1)?.cancel === true);
-    stream.close();
-  });
-
-  it('no stall is seen while a reply waits for its next words', async () => {
-    const clock = createVirtualClock();
-    const server = await start();
-    const stream = open(server, { clock });
-    const { utterance, types, audioMs, over } = speak(stream);
-    utterance.push('Well. ');
-    await until(() => audioMs() === 360);
-    await clock.advance(10_000);
-    expect(types).not.toContain('tts-failed');
-    utterance.push('Here.');
-    utterance.end();
-    await over();
-    expect(types.at(-1)).toBe('tts-end');
-    expect(audioMs()).toBe(360 + 300);
-    stream.close();
-  });
-
-  it('chunks of odd sizes arrive whole', async () => {
-    const server = await start({ fault: () => ({ audio: 'odd-sizes' }) });
-    const stream = open(server);
-    const speaking = speak(stream, sentence);
-    await speaking.over();
-    expect(speaking.audioMs()).toBe(sentence.length * 60);
-    stream.close();
-  });
-
-  it('an utterance without a byte fails', async () => {
-    const server = await start({ fault: () => ({ audio: 'empty' }) });
-    const stream = open(server);
-    const speaking = speak(stream, sentence);
-    await speaking.over();
-    expect(speaking.types).not.toContain('audio');
-    expect(speaking.error()?.code).toBe('vendor-protocol');
-    stream.close();
-  });
-
-  it('audio of a cancelled context is dropped', async () => {
-    const server = await start({ pace: 4, fault: () => ({ audio: 'late-after-cancel' }) });
-    const stream = open(server);
-    const cancelled = speak(stream);
-    cancelled.utterance.push(sentence);
-    await until(() => cancelled.audioMs() > 0);
-    cancelled.utterance.cancel();
-    const seenMs = cancelled.audioMs();
-    const next = speak(stream, 'Yes?');
-    await next.over();
-    expect(cancelled.audioMs()).toBe(seenMs);
-    expect(next.audioMs()).toBe(4 * 60);
-    stream.close();
-  });
-
   it.each([
     [402, 'vendor-rejected'],
     [429, 'vendor-rate-limited'],
@@ -231,18 +133,6 @@ describe('faults', () => {
     await speaking.over();
     expect(speaking.types).toEqual(['tts-failed']);
     expect(speaking.error()?.code).toBe(code);
-    stream.close();
-  });
-
-  it('garbage in place of audio fails the utterance', async () => {
-    const server = await start({ fault: first({ audio: 'garbage' }) });
-    const stream = open(server);
-    const speaking = speak(stream, sentence);
-    await speaking.over();
-    expect(speaking.error()?.code).toBe('vendor-protocol');
-    const next = speak(stream, sentence);
-    await next.over();
-    expect(next.types.at(-1)).toBe('tts-end');
     stream.close();
   });
 
@@ -261,24 +151,6 @@ describe('faults', () => {
     expect(speaking.types).not.toContain('tts-failed');
     stream.close();
   });
-
-  it('a vendor that closes at once is not asked again until there is something to say', async () => {
-    let attempts = 0;
-    const server = await start({
-      fault() {
-        attempts += 1;
-        return { upgrade: { kind: 'reset' } };
-      },
-    });
-    const stream = open(server);
-    await settle(300);
-    expect(attempts).toBe(1);
-    const speaking = speak(stream, sentence);
-    await speaking.over();
-    await settle(300);
-    expect(attempts).toBeLessThanOrEqual(3);
-    stream.close();
-  });
 });
 
 describe('parseSpeechMessage', () => {
@@ -286,7 +158,7 @@ describe('parseSpeechMessage', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json(), fc.record({ type: fc.constantFrom('chunk', 'timestamps', 'done', 'error'), data: fc.anything(), word_timestamps: fc.anything() }).map((value) => JSON.stringify(value))), (text) => {
         const message = parseSpeechMessage(Buffer.from(text));
-        expect(message === null || typeof message.type === 'string').toBe(true);
+        expect(message === null || message.every(({ type }) => ['audio', 'words', 'done', 'error'].includes(type))).toBe(true);
       }),
     );
   });

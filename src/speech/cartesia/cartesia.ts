@@ -1,12 +1,15 @@
 import { socketUrl } from '../../base/socket-url.js';
 import type { TextToSpeech } from '../text-to-speech.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
-import { createRequestWriter } from './messages.js';
+import { openVoiceStream } from '../voice-stream.js';
+import { createCartesiaProtocol } from './messages.js';
 import { cartesiaCacheKey, cartesiaSettingsSchema, type CartesiaSettings } from './settings.js';
-import { openCartesiaStream } from './stream.js';
 
 /** The API version whose message shapes are spoken here (docs.cartesia.ai/use-the-api/api-conventions). */
 const API_VERSION = '2026-08-14';
+
+/** The vendor ends a context a second after its last audio and refuses text for it from then on; less a message's way there. */
+const CONTEXT_QUIET_MS = 900;
 
 function createCartesiaTextToSpeech(settings: CartesiaSettings, context: VendorContext): TextToSpeech {
   const headers: Record<string, string> = {
@@ -21,8 +24,9 @@ function createCartesiaTextToSpeech(settings: CartesiaSettings, context: VendorC
     cacheKey: cartesiaCacheKey(settings),
     capabilities: { wordTimes: settings.word_times },
     open(options) {
-      const writeRequest = createRequestWriter(settings, options.language);
-      return openCartesiaStream({ url, headers, clock: context.clock, lookup: context.lookup, writeRequest }, options);
+      const { clock, lookup } = context;
+      const protocol = createCartesiaProtocol(settings, options.language);
+      return openVoiceStream({ url, headers, clock, lookup, contextQuietMs: CONTEXT_QUIET_MS, createProtocol: () => protocol }, options);
     },
   };
 }

@@ -1,25 +1,8 @@
 import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
+import { vendorStatusError } from '../../base/http-status.js';
 import { asRecord, parseJsonRecord } from '../../base/json.js';
+import type { SpokenWord, VoiceMessage, VoiceProtocol } from '../voice-protocol.js';
 import { cartesiaLanguage, type CartesiaSettings } from './settings.js';
-
-/** When one word is spoken, in milliseconds since the first sample of its context. */
-export interface SpokenWord {
-  readonly text: string;
-  readonly startMs: number;
-  readonly endMs: number;
-}
-
-/**
- * A message of Cartesia's speech WebSocket (docs.cartesia.ai/api-reference/tts/websocket). `contextId` is null where the vendor
- * names none.
- */
-export type SpeechMessage =
-  | { readonly type: 'chunk'; readonly contextId: string | null; readonly audio: Buffer }
-  | { readonly type: 'words'; readonly contextId: string | null; readonly words: readonly SpokenWord[] }
-  | { readonly type: 'done'; readonly contextId: string | null }
-  | { readonly type: 'error'; readonly contextId: string | null; readonly httpStatus: number }
-  /** Flush marks, phonemes, and what may come. */
-  | { readonly type: 'unknown' };
 
 function parseWords(timestamps: unknown): SpokenWord[] {
   const { words, start, end } = asRecord(timestamps);
@@ -36,30 +19,33 @@ function decodeAudio(base64: unknown): Buffer {
   return Buffer.from(typeof base64 === 'string' ? base64 : '', 'base64');
 }
 
-/** Reads a message; null for what is not a JSON object. */
-export function parseSpeechMessage(data: Buffer): SpeechMessage | null {
+/**
+ * Reads a message of Cartesia's speech WebSocket (docs.cartesia.ai/api-reference/tts/websocket); null for what is not a JSON object.
+ * An error without a context concerns all. Flush marks, phonemes and what may come need no action.
+ */
+export function parseSpeechMessage(data: Buffer): readonly VoiceMessage[] | null {
   const message = parseJsonRecord(data);
   if (message === null) return null;
   const contextId = typeof message['context_id'] === 'string' ? message['context_id'] : null;
+  if (message['type'] === 'error') {
+    const httpStatus = typeof message['status_code'] === 'number' ? message['status_code'] : 500;
+    return [{ type: 'error', contextId, error: vendorStatusError(httpStatus) }];
+  }
+  if (contextId === null) return [];
   switch (message['type']) {
     case 'chunk':
-      return { type: 'chunk', contextId, audio: decodeAudio(message['data']) };
+      return [{ type: 'audio', contextId, audio: decodeAudio(message['data']) }];
     case 'timestamps':
-      return { type: 'words', contextId, words: parseWords(message['word_timestamps']) };
+      return [{ type: 'words', contextId, words: parseWords(message['word_timestamps']) }];
     case 'done':
-      return { type: 'done', contextId };
-    case 'error':
-      return { type: 'error', contextId, httpStatus: typeof message['status_code'] === 'number' ? message['status_code'] : 500 };
+      return [{ type: 'done', contextId }];
     default:
-      return { type: 'unknown' };
+      return [];
   }
 }
 
-/** Writes one generation request; `isLast`: no more text will come for the context. */
-export type WriteRequest = (contextId: string, transcript: string, isLast: boolean) => string;
-
-/** Writes the requests of one call. Every request of a context must repeat the same fields besides its text. */
-export function createRequestWriter(settings: CartesiaSettings, callLanguage: string): WriteRequest {
+/** The protocol of one call's connections. Every request of a context must repeat the same fields besides its text. */
+export function createCartesiaProtocol(settings: CartesiaSettings, callLanguage: string): VoiceProtocol {
   const fields = JSON.stringify({
     model_id: settings.model,
     voice: { mode: 'id', id: settings.voice },
@@ -71,11 +57,11 @@ export function createRequestWriter(settings: CartesiaSettings, callLanguage: st
     ...(settings.speed === undefined ? {} : { generation_config: { speed: settings.speed } }),
   });
   const prefix = fields.slice(0, -1);
-  return (contextId, transcript, isLast) =>
-    `${prefix},"context_id":${JSON.stringify(contextId)},"continue":${!isLast},"transcript":${JSON.stringify(transcript)}}`;
-}
-
-/** Stops a context. */
-export function cancelRequest(contextId: string): string {
-  return JSON.stringify({ context_id: contextId, cancel: true });
+  return {
+    speak: (contextId, transcript, isLast) => [
+      `${prefix},"context_id":${JSON.stringify(contextId)},"continue":${!isLast},"transcript":${JSON.stringify(transcript)}}`,
+    ],
+    cancel: (contextId) => [JSON.stringify({ context_id: contextId, cancel: true })],
+    parse: parseSpeechMessage,
+  };
 }

@@ -3,6 +3,7 @@ import type { SpeechToText } from '../speech-to-text.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
 import { deepgramSettingsSchema, listenUrl, type DeepgramSettings } from './settings.js';
 import { openDeepgramStream } from './stream.js';
+import { deepgramTextToSpeech } from './text-to-speech.js';
 
 function createDeepgramSpeechToText(settings: DeepgramSettings, context: VendorContext): SpeechToText {
   const headers: Record<string, string> = context.apiKey === undefined ? {} : { Authorization: `Token ${context.apiKey}` };
@@ -23,7 +24,7 @@ const speechToText: VendorLeg<SpeechToText, DeepgramSettings> = {
   create: createDeepgramSpeechToText,
 };
 
-/** Deepgram: streaming speech-to-text (developers.deepgram.com/docs/live-streaming-audio). */
+/** Deepgram: streaming speech-to-text (developers.deepgram.com/docs/live-streaming-audio) and Aura voices. */
 export const deepgram: VendorModule = {
   name: 'deepgram',
   displayName: 'Deepgram',
@@ -31,4 +32,5 @@ export const deepgram: VendorModule = {
   apiKeyEnv: 'DEEPGRAM_API_KEY',
   baseUrl: { env: 'DEEPGRAM_BASE_URL', default: 'wss://api.deepgram.com' },
   stt: speechToText,
+  tts: deepgramTextToSpeech,
 };

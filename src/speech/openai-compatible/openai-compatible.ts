@@ -4,6 +4,7 @@ import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
 import { openaiCompatibleSettingsSchema, type OpenaiCompatibleSettings } from './settings.js';
+import { openaiTextToSpeech } from './text-to-speech.js';
 
 /** OpenAI's reasoning models refuse `max_tokens` and want it under its newer name, which compatible servers often do not know. */
 function renameTokenLimit(model: string, body: Record<string, unknown>): Record<string, unknown> {
@@ -41,7 +42,7 @@ const languageModel: VendorLeg<LanguageModel, OpenaiCompatibleSettings> = {
   create: createOpenaiCompatibleModel,
 };
 
-/** OpenAI, and every server that speaks its chat completions API (platform.openai.com/docs/api-reference/chat). */
+/** OpenAI, and every server that speaks its chat completions or speech API (platform.openai.com/docs/api-reference). */
 export const openaiCompatible: VendorModule = {
   name: 'openai',
   displayName: 'OpenAI or compatible',
@@ -49,4 +50,5 @@ export const openaiCompatible: VendorModule = {
   apiKeyEnv: 'OPENAI_API_KEY',
   baseUrl: { env: 'OPENAI_BASE_URL', default: 'https://api.openai.com' },
   llm: languageModel,
+  tts: openaiTextToSpeech,
 };

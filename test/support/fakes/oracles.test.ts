@@ -1,13 +1,18 @@
 import type * as cartesiaSdk from '@cartesia/cartesia-js';
 import { DeepgramClient } from '@deepgram/sdk';
+import type * as elevenlabsSdk from '@elevenlabs/elevenlabs-js/serialization/index.js';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { startFakeCartesia } from './cartesia.js';
 import { settle, until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
+import { startFakeDeepgramVoice } from './deepgram-voice.js';
+import { startFakeElevenlabsVoice } from './elevenlabs-voice.js';
 import { startFakeOpenai } from './openai.js';
+import { startFakeOpenaiVoice } from './openai-voice.js';
 import { renderCodedWords, silence } from './speech-audio.js';
 import type { VendorServer } from './vendor-server.js';
 
@@ -61,6 +66,37 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     await until(() => fake.openSockets() === 0);
   });
 
+  it('@deepgram/sdk: texts, a flush, a clear and a close', async () => {
+    const fake = keep(await startFakeDeepgramVoice({ apiKey: 'test-key', pace: 40 }));
+    const environment = { base: fake.httpUrl, production: fake.wsUrl, agent: fake.wsUrl, agentRest: fake.httpUrl };
+    const client = new DeepgramClient({ apiKey: 'test-key', environment });
+    const query = { model: 'aura-2-thalia-en', encoding: 'mulaw', sample_rate: '8000' } as const;
+    const connection = await client.speak.v1.connect({ ...query, Authorization: 'Token test-key' });
+    const types: string[] = [];
+    let bytes = 0;
+    connection.on('message', (message: unknown) => {
+      if (message instanceof Blob) bytes += message.size;
+      else types.push((message as { type: string }).type);
+    });
+    connection.connect();
+    await connection.waitForOpen();
+    connection.sendText({ type: 'Speak', text: 'Hello there. ' });
+    connection.sendText({ type: 'Speak', text: 'How are you?' });
+    connection.sendFlush({ type: 'Flush' });
+    await until(() => types.includes('Flushed'));
+    const spoken = 'Hello there. How are you?'.length * 60 * 8;
+    await until(() => bytes === spoken);
+    connection.sendText({ type: 'Speak', text: 'Nobody hears this. '.repeat(20) });
+    connection.sendFlush({ type: 'Flush' });
+    connection.sendClear({ type: 'Clear' });
+    await until(() => types.includes('Cleared'));
+    connection.sendClose({ type: 'Close' });
+    await until(() => fake.connections[0]!.closeCode !== null);
+    connection.close();
+    expect(types).toEqual(['Metadata', 'Flushed', 'Cleared', 'Flushed']);
+    expect(fake.connections[0]!.messages.map(({ type }) => type)).toEqual(['Speak', 'Speak', 'Flush', 'Speak', 'Flush', 'Clear', 'Close']);
+  });
+
   it('openai: a stream, a tool call, its result, a whole answer, and an error', async () => {
     const fake = keep(
       await startFakeOpenai({
@@ -96,6 +132,16 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     await expect(client.chat.completions.create({ model, messages: [question] })).rejects.toThrow(OpenAI.RateLimitError);
     const stranger = new OpenAI({ apiKey: 'wrong', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
     await expect(stranger.chat.completions.create({ model, messages: [question] })).rejects.toThrow(OpenAI.AuthenticationError);
+  });
+
+  it('openai: speech as PCM, and a refusal', async () => {
+    const fake = keep(await startFakeOpenaiVoice({ apiKey: 'test-key', pace: 40 }));
+    const client = new OpenAI({ apiKey: 'test-key', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
+    const request = { model: 'gpt-4o-mini-tts', voice: 'marin', input: 'Hello there.', instructions: 'Warmly.', speed: 1.1, response_format: 'pcm' } as const;
+    const spoken = await (await client.audio.speech.create(request)).arrayBuffer();
+    expect(spoken.byteLength).toBe('Hello there.'.length * 60 * 24 * 2);
+    expect(fake.requests[0]!.body).toEqual(request);
+    await expect(client.audio.speech.create({ ...request, input: 'word '.repeat(1000) })).rejects.toThrow(OpenAI.BadRequestError);
   });
 
   it('@cartesia/cartesia-js: a context in pieces, a cancelled one, and an error', async () => {
@@ -144,6 +190,40 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     await expect(async () => {
       for await (const event of broken.receive({ timeout: 5000 })) expect(event.type).toBe('error');
     }).rejects.toThrow('Missing field');
+    socket.close();
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('@elevenlabs/elevenlabs-js: contexts as its serializers write and read them', async () => {
+    const wire = createRequire(import.meta.url)('@elevenlabs/elevenlabs-js/serialization') as typeof elevenlabsSdk;
+    const fake = keep(await startFakeElevenlabsVoice({ apiKey: 'test-key', pace: 40 }));
+    const query = 'model_id=eleven_flash_v2_5&output_format=ulaw_8000&auto_mode=true&sync_alignment=true';
+    const socket = new WebSocket(`${fake.wsUrl}/v1/text-to-speech/a-voice/multi-stream-input?${query}`, { headers: { 'xi-api-key': 'test-key' } });
+    let bytes = 0;
+    const chars: string[] = [];
+    const finals: (string | undefined)[] = [];
+    socket.on('message', (data: Buffer) => {
+      const message = JSON.parse(data.toString()) as Record<string, unknown>;
+      if (message['isFinal'] === true) finals.push(wire.FinalOutputMulti.parseOrThrow(message).contextId);
+      else {
+        const { audio, alignment, contextId } = wire.AudioOutputMulti.parseOrThrow(message, { unrecognizedObjectKeys: 'passthrough' });
+        expect(contextId).toBe('first');
+        bytes += Buffer.from(audio, 'base64').length;
+        expect(alignment!.charStartTimesMs!.length).toBe(alignment!.chars!.length);
+        chars.push(...alignment!.chars!);
+      }
+    });
+    await new Promise((resolve) => socket.once('open', resolve));
+    const send = (message: unknown) => socket.send(JSON.stringify(message));
+    send(wire.InitializeConnectionMulti.jsonOrThrow({ text: ' ', contextId: 'first', voiceSettings: { speed: 1.1 } }));
+    send(wire.SendTextMulti.jsonOrThrow({ text: 'Hello there. ', contextId: 'first' }));
+    send(wire.FlushContext.jsonOrThrow({ contextId: 'first', flush: true }));
+    send(wire.KeepContextAlive.jsonOrThrow({ text: '', contextId: 'first' }));
+    send(wire.CloseContext.jsonOrThrow({ contextId: 'first', closeContext: true }));
+    await until(() => finals.length === 1);
+    expect(finals).toEqual(['first']);
+    expect(chars.join('')).toBe('Hello there. ');
+    expect(bytes).toBe('Hello there. '.length * 60 * 8);
     socket.close();
     await until(() => fake.openSockets() === 0);
   });

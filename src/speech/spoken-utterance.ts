@@ -1,68 +1,65 @@
-import { mulawDurationMs } from '../../audio/frame.js';
-import type { Clock, Timer } from '../../base/clock.js';
-import { AgentStreamError } from '../../base/errors.js';
-import { vendorStatusError } from '../../base/http-status.js';
-import type { TextToSpeechEvent, Utterance } from '../text-to-speech.js';
-import type { SpeechMessage } from './messages.js';
+import { mulawDurationMs } from '../audio/frame.js';
+import type { Clock } from '../base/clock.js';
+import { AgentStreamError } from '../base/errors.js';
+import { createAudioWatch } from './audio-watch.js';
+import type { TextToSpeechEvent, Utterance } from './text-to-speech.js';
+import type { SpokenWord, VoiceMessage } from './voice-protocol.js';
 
-/** Text or the end of text that brings no audio for this long is lost. */
-const STALL_AFTER_MS = 2000;
+const DEFAULT_STALL_AFTER_MS = 2000;
 
-/** The vendor ends a context a second after its last audio and refuses text for it from then on; less a message's way there. */
-const CONTEXT_QUIET_MS = 900;
-
-/** Knows whether audio is due, from when text left and audio came. */
-function createAudioWatch(clock: Clock, onStall: () => void) {
-  let timer: Timer | null = null;
-  /** When audio last came, if it came after the last text; null while text waits for its audio. */
-  let audioMs: number | null = null;
-  const expect = () => {
-    timer?.cancel();
-    timer = clock.setTimer(STALL_AFTER_MS, onStall);
-  };
-  return {
-    noteText() {
-      audioMs = null;
-      expect();
-    },
-    /** Before the end of the text silence may just mean that all of it was spoken. */
-    noteAudio(isMoreDue: boolean) {
-      audioMs = clock.nowMs();
-      if (isMoreDue) expect();
-      else timer?.cancel();
-    },
-    /** All text was spoken, so long ago that the vendor has given up the context. */
-    isQuiet: () => audioMs !== null && clock.nowMs() - audioMs >= CONTEXT_QUIET_MS,
-    stop: () => timer?.cancel(),
-  };
+/** How a vendor's contexts behave in time. */
+export interface ContextTimes {
+  /** Text, or the end of text, that brings no audio for this long is lost. Default 2000. */
+  readonly stallAfterMs?: number;
+  /** The vendor gives up a context that has been silent for this long and refuses text for it from then on. Default: never. */
+  readonly contextQuietMs?: number;
 }
 
 /** What an utterance needs of the call's connection. */
 export interface UtteranceWire {
-  /** Starts a context; its messages come to {@link LiveUtterance.receive}. */
+  /** Starts a context; its messages come to {@link SpokenUtterance.receive}. */
   openContext(): string;
   /** False: the connection cannot take it. */
   speak(contextId: string, text: string, isLast: boolean): boolean;
   cancel(contextId: string): void;
   /** No more messages of the context are wanted. */
   forget(contextId: string): void;
+  /** The connection keeps the context waiting: it is not to be trusted any more. */
+  abandon(error: AgentStreamError): void;
 }
 
 /** An utterance in the making. */
-export interface LiveUtterance extends Utterance {
-  receive(message: SpeechMessage): void;
+export interface SpokenUtterance extends Utterance {
+  receive(message: VoiceMessage): void;
   /** The connection is lost. */
   fail(error: AgentStreamError): void;
 }
 
-type Words = Extract<TextToSpeechEvent, { type: 'words' }>['words'];
-
-function shiftWords(words: Words, offsetMs: number): Words {
+function shiftWords(words: readonly SpokenWord[], offsetMs: number): SpokenWord[] {
   return words.map((word) => ({ text: word.text, startMs: word.startMs + offsetMs, endMs: word.endMs + offsetMs }));
 }
 
 function unreachable(message: string): AgentStreamError {
   return new AgentStreamError('vendor-unreachable', { message });
+}
+
+/** Holds spaces back until the next words: text without any is not worth a request. */
+function createTextCarry() {
+  let carried = '';
+  let hasWords = false;
+  return {
+    /** What to hand over now; null: nothing but spaces yet. */
+    take(text: string): string | null {
+      carried += text;
+      if (carried.trim() === '') return null;
+      const taken = carried;
+      carried = '';
+      hasWords ||= /[\p{L}\p{N}]/u.test(taken);
+      return taken;
+    },
+    /** Whether anything that can be spoken was taken. */
+    hasWords: () => hasWords,
+  };
 }
 
 type State =
@@ -71,18 +68,22 @@ type State =
   | { readonly kind: 'over' };
 
 /**
- * Speaks one reply. The vendor closes a context about a second after its last audio, so an utterance whose text pauses for longer
- * continues in another context.
+ * Speaks one reply over a vendor's contexts. A context that the vendor gives up while the reply's text pauses is followed by another
+ * one; word times stay those of the utterance.
  */
-export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (event: TextToSpeechEvent) => void): LiveUtterance {
+export function createSpokenUtterance(
+  clock: Clock,
+  wire: UtteranceWire,
+  onEvent: (event: TextToSpeechEvent) => void,
+  times: ContextTimes = {},
+): SpokenUtterance {
+  const { stallAfterMs = DEFAULT_STALL_AFTER_MS, contextQuietMs = Infinity } = times;
   let state: State = { kind: 'speaking', contextId: null, isEnded: false };
-  /** Spaces that wait for the next words: text without any is not worth a request. */
-  let carried = '';
-  let hasWords = false;
+  const carry = createTextCarry();
   let audioBytes = 0;
   /** Audio before the current context, in ms: where its word times start. */
   let contextStartMs = 0;
-  const watch = createAudioWatch(clock, () => lose(unreachable('The vendor stopped sending audio.')));
+  const watch = createAudioWatch(clock, stallAfterMs, onStall);
 
   function leave(): void {
     watch.stop();
@@ -96,16 +97,15 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
     onEvent({ type: 'tts-failed', error });
   }
 
-  function lose(error: AgentStreamError): void {
-    if (state.kind === 'speaking' && state.contextId !== null) wire.cancel(state.contextId);
+  function onStall(): void {
+    const error = unreachable('The vendor stopped sending audio.');
+    wire.abandon(error);
     fail(error);
   }
 
   function finish(): void {
-    if (hasWords && audioBytes === 0) {
-      fail(new AgentStreamError('vendor-protocol', { message: 'The vendor spoke no audio for the text.' }));
-      return;
-    }
+    const isMute = carry.hasWords() && audioBytes === 0;
+    if (isMute) return fail(new AgentStreamError('vendor-protocol', { message: 'The vendor spoke no audio for the text.' }));
     leave();
     onEvent({ type: 'tts-end' });
   }
@@ -121,7 +121,7 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
 
   /** Drops a context that has said everything and that the vendor has given up by now. */
   function dropQuietContext(): void {
-    if (state.kind === 'over' || state.contextId === null || !watch.isQuiet()) return;
+    if (state.kind === 'over' || state.contextId === null || watch.quietMs() < contextQuietMs) return;
     wire.forget(state.contextId);
     state = { kind: 'speaking', contextId: null, isEnded: false };
   }
@@ -144,11 +144,8 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
   return {
     push(text) {
       if (state.kind === 'over' || state.isEnded) return;
-      carried += text;
-      if (carried.trim() === '') return;
-      const transcript = carried;
-      carried = '';
-      hasWords ||= /[\p{L}\p{N}]/u.test(transcript);
+      const transcript = carry.take(text);
+      if (transcript === null) return;
       dropQuietContext();
       send(transcript, false);
     },
@@ -163,10 +160,10 @@ export function createUtterance(clock: Clock, wire: UtteranceWire, onEvent: (eve
       leave();
     },
     receive(message) {
-      if (message.type === 'chunk') onAudio(message.audio);
+      if (message.type === 'audio') onAudio(message.audio);
       else if (message.type === 'done') onDone();
-      else if (message.type === 'error') fail(vendorStatusError(message.httpStatus));
-      else if (message.type === 'words' && message.words.length > 0 && state.kind === 'speaking') {
+      else if (message.type === 'error') fail(message.error);
+      else if (message.words.length > 0 && state.kind === 'speaking') {
         onEvent({ type: 'words', words: shiftWords(message.words, contextStartMs) });
       }
     },
