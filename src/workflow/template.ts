@@ -88,7 +88,8 @@ const ownValue = (holder: unknown, key: string): unknown =>
     ? (holder as Readonly<Record<string, unknown>>)[key]
     : undefined;
 
-function lookUp(variables: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
+/** The value of a dotted path; undefined where it is missing. Prototype keys find nothing. */
+export function variableAt(variables: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
   const [root = '', ...rest] = path;
   const isPrefixed = rest.length > 0 && contextPrefixes.has(root) && !Object.hasOwn(variables, root);
   return (isPrefixed ? rest : path).reduce<unknown>(ownValue, variables);
@@ -132,7 +133,7 @@ function renderSegment(segment: TemplateSegment, variables: Readonly<Record<stri
     case 'literal':
       return segment.text;
     case 'variable':
-      return textOf(lookUp(variables, segment.path)) || segment.fallback;
+      return textOf(variableAt(variables, segment.path)) || segment.fallback;
     case 'time':
     case 'weekday':
       return wallTime(segment.kind, segment.timeZone, wallMs);
