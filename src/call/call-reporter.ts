@@ -14,7 +14,7 @@ export type RecordEvent = (type: string, data?: Readonly<{ [key: string]: unknow
 /** What the run shows of the dialogue: events, transcript lines, latencies and usage. */
 export type CallReporter = Pick<
   DialogueListener,
-  'onNodeEntered' | 'onToolCalled' | 'onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped'
+  'onNodeEntered' | 'onWaitEnded' | 'onToolCalled' | 'onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped'
 > & {
   onReplyStarted(reply: Reply, turnId: number | null): void;
   onReplyEnded(replyId: string, said: { text: string; isInterrupted: boolean; turnId: number }): void;
@@ -39,6 +39,7 @@ export function createCallReporter(options: {
 
   return {
     onNodeEntered: (nodeId, name) => record('node-entered', { node_id: nodeId, name }),
+    onWaitEnded: () => record('wait-ended'),
     onToolCalled: (name) => record('tool-called', { name }),
     onModelUsage: (usage) => callLog.addUsage({ modelInputTokens: usage.inputTokens, modelOutputTokens: usage.outputTokens }),
     onVoiceUsage: (chars) => callLog.addUsage({ ttsChars: chars }),

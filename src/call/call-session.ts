@@ -204,6 +204,8 @@ export class CallSession {
           this.#floor.dispatch({ type: 'reply-ended', atMs: this.#nowMs, replyId });
         },
         onCallAction: (action) => this.#runCallAction(action),
+        onTransferCancelled: () => this.#handover.cancel(),
+        onSilenceLimit: (delayMs) => this.#floor.limitSilence(delayMs),
         onVendorFailed: (leg, error) => this.#vendors.note(leg, error),
         onVoiceLost: (canApologise) => {
           if (this.#exit.isLive) this.#vendors.loseVoice(canApologise);
@@ -232,7 +234,7 @@ export class CallSession {
         if (this.#exit.isLive) ears.hear(frame, atMs - startedAtMs);
       },
       onDtmf: (digit) => {
-        this.#record('dtmf-received', { digit });
+        this.#record('dtmf-received', this.#dialogue.hidesKeys ? { is_private: true } : { digit });
         if (!this.#exit.isLive) return;
         this.#floor.dispatch({ type: 'key-pressed', atMs: this.#nowMs });
         this.#dialogue.feed({ type: 'dtmf-received', digit });
@@ -337,7 +339,7 @@ export class CallSession {
   }
 
   async #release(ending: CallEnding, closers: readonly (() => void)[]): Promise<CallOutcome> {
-    const { stream, legs, recorder, workflowState, clock } = this.#options;
+    const { stream, legs, recorder, workflowState, clock, graph } = this.#options;
     const durationMs = Math.round(this.#nowMs);
     this.#fallSilent();
     const closing: readonly (() => void)[] = [
@@ -356,7 +358,7 @@ export class CallSession {
       isRecorded,
       ...this.#reporter.summary(durationMs, recorder),
       nodesVisited,
-      variables: changedVariables(workflowState.variables, variables),
+      variables: changedVariables(workflowState.variables, variables, graph.sensitiveVariables),
     };
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.js';
+import type { Clock, Timer } from '../base/clock.js';
 import type { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel, ModelUsage } from '../speech/language-model.js';
 import type { Playout } from '../telephony/playout.js';
@@ -31,6 +31,12 @@ export interface DialogueListener {
   onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null }): void;
   /** Everything said before it was heard. */
   onCallAction(action: CallAction): void;
+  /** The caller left a transfer that is under way. */
+  onTransferCancelled(): void;
+  /** The caller is waited for so long from now on; null: as long as the settings say. */
+  onSilenceLimit(delayMs: number | null): void;
+  /** A wait of the workflow is over: for keys, or for the caller to speak first. */
+  onWaitEnded(): void;
   onNodeEntered(nodeId: string, name: string): void;
   onToolCalled(name: string): void;
   onModelUsage(usage: ModelUsage): void;
@@ -83,6 +89,8 @@ interface ReplyPurpose {
 /** The agent's side of the conversation: runs the workflow's actions and tells the workflow what became of them. */
 export interface Dialogue {
   readonly state: WorkflowState;
+  /** True where the keys pressed now must not be recorded. */
+  readonly hidesKeys: boolean;
   /** Steps the workflow; its speech becomes a reply. */
   feed(event: WorkflowEvent, turnId?: number): void;
   /** Begins the reply to what may become the caller's turn. It is heard only if the turn is fed with the same words. */
@@ -124,6 +132,8 @@ class CallDialogue implements Dialogue {
   readonly #replies: Replies;
   /** When the caller began to wait for the reply that the voice lost. */
   #lostWaitSinceMs = 0;
+  /** The one wait of the workflow. */
+  #timer: Timer | null = null;
 
   constructor(options: DialogueOptions) {
     this.#options = options;
@@ -144,10 +154,19 @@ class CallDialogue implements Dialogue {
     return this.#state;
   }
 
+  get hidesKeys(): boolean {
+    const { nodeId } = this.#state;
+    const { nodes } = this.#options.graph;
+    const node = Object.hasOwn(nodes, nodeId) ? nodes[nodeId] : undefined;
+    return node?.type === 'collectDigits' && node.isSensitive;
+  }
+
   feed(event: WorkflowEvent, turnId?: number): void {
     if (this.#stage !== 'talking') return;
     if (this.#live !== null && this.#wouldSpeak(event)) this.#giveWay(this.#live);
-    const { speech, then } = split(this.#advance(event));
+    const actions = this.#advance(event);
+    if (this.#live !== null && actions.some((action) => action.type === 'stop-speech')) this.discard(this.#live.reply.id);
+    const { speech, then } = split(actions);
     if (speech.length > 0) this.#speak(speech, then, { turnId: turnId ?? null, isWorkflowReply: true });
     else for (const action of then) this.#options.listener.onCallAction(action);
   }
@@ -198,6 +217,7 @@ class CallDialogue implements Dialogue {
 
   close(): void {
     this.#stage = 'closed';
+    this.#timer?.cancel();
     this.dropPrepared();
     this.#drop();
   }
@@ -214,9 +234,32 @@ class CallDialogue implements Dialogue {
   #advance(event: WorkflowEvent): readonly WorkflowAction[] {
     const next = this.#step(event);
     this.#state = next.state;
-    for (const action of next.actions)
-      if (action.type === 'node-entered') this.#options.listener.onNodeEntered(action.nodeId, action.name);
+    next.actions.forEach((action) => this.#carryOut(action));
     return next.actions;
+  }
+
+  /** Actions that are done at once; what is heard, and what comes after it, is not. */
+  #carryOut(action: WorkflowAction): void {
+    const { clock, listener } = this.#options;
+    switch (action.type) {
+      case 'node-entered':
+        return listener.onNodeEntered(action.nodeId, action.name);
+      case 'cancel-transfer':
+        return listener.onTransferCancelled();
+      case 'set-silence-limit':
+        return listener.onSilenceLimit(action.delayMs);
+      case 'cancel-timer':
+        return this.#timer?.cancel();
+      case 'set-timer':
+        this.#timer?.cancel();
+        this.#timer = clock.setTimer(action.delayMs, () => {
+          listener.onWaitEnded();
+          this.feed({ type: 'timer-fired' });
+        });
+        return;
+      default:
+        return;
+    }
   }
 
   /** True once the last words, or those before a transfer, are being said. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPrototypeKey } from '../../base/json.js';
 
 /** Most nodes of a document. */
 export const MAX_NODES = 2000;
@@ -27,11 +28,23 @@ export const promptSchema = z
 /** Fixed words; `{{templates}}` are filled in for each call. */
 export const spokenSchema = z.string().max(MAX_SPOKEN_LENGTH).meta({ format: 'template' });
 
+/** Names that say what a call is, or what became of it: nothing the caller says or presses replaces them. */
+const reservedNames: ReadonlySet<string> = new Set([
+  ...['provider', 'direction', 'caller_number', 'called_number', 'agent_uuid', 'call_id', 'session', 'call_sid', 'stream_sid'],
+  ...['nodes_visited', 'last_digit', 'initial_context', 'gathered_context'],
+]);
+
 /** Where the node stands in the editor. */
 const positionSchema = z.strictObject({ x: z.number(), y: z.number() }).default({ x: 0, y: 0 });
 
+/** A variable that the call sets. */
+export const variableNameSchema = z
+  .string()
+  .regex(/^[A-Za-z_]\w{0,63}$/, 'must be letters, digits and underscores')
+  .refine((name) => !isPrototypeKey(name) && !reservedNames.has(name), 'is a name that calls use themselves');
+
 const extractionVariableSchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be letters, digits and underscores'),
+  name: variableNameSchema,
   type: z.enum(['string', 'number', 'boolean']).default('string'),
   prompt: z.string().max(MAX_SPOKEN_LENGTH).default(''),
 });
