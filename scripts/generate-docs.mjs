@@ -87,7 +87,7 @@ function fieldRows(schema, { prefix = '', skip = [] } = {}) {
 
 /** Fields that a document may carry at their defaults, but whose function is not built (src/workflow/support-checks.ts). */
 const unbuiltFields = [
-  'extraction_enabled', 'extraction_prompt', 'extraction_variables', 'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
+  'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
   'greeting_recording_id', 'pre_call_fetch_mode', 'pre_call_fetch_url',
   'pre_call_fetch_credential_uuid', 'recording_id', 'transition_speech_type', 'transition_speech_recording_id',
 ];

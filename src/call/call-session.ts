@@ -1,5 +1,6 @@
 import { repeat } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import type { EndReason } from '../runs/lifecycle.js';
 import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
 import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { RunCommand } from '../store/store.js';
@@ -25,6 +26,9 @@ const PAUSE_WINDOW_MS = 200;
 
 /** How often settled audio goes to disk. */
 const RECORDER_FLUSH_MS = 1000;
+
+/** Endings after which nobody waits for anything more about the call. */
+const hurriedReasons: ReadonlySet<string> = new Set<EndReason>(['drained', 'node_lost', 'internal_error']);
 
 /** How long the destination of an operator's transfer may ring. */
 const OPERATOR_TRANSFER_SECONDS = 30;
@@ -350,7 +354,9 @@ export class CallSession {
       () => stream.close(ending.close.code, ending.close.reason),
     ];
     for (const close of closing) this.#boundary.guard(close)();
+    const settling = this.#dialogue.settle(!hurriedReasons.has(ending.endReason));
     const isRecorded = await closeRecorder(recorder, durationMs, clock);
+    await settling;
     const { nodesVisited, variables } = this.#dialogue.state;
     return {
       ending,

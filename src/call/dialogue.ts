@@ -1,11 +1,14 @@
-import type { Clock, Timer } from '../base/clock.js';
+import type { Clock } from '../base/clock.js';
 import type { AgentStreamError } from '../base/errors.js';
-import type { LanguageModel, ModelUsage } from '../speech/language-model.js';
+import type { LanguageModel } from '../speech/language-model.js';
 import type { Playout } from '../telephony/playout.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
 import type { HangUpReason, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
+import { extractionOf } from '../workflow/extraction.js';
+import { areKeysPrivate } from '../workflow/keys.js';
 import { step } from '../workflow/step.js';
 import { isTimeLeft } from './dead-air.js';
+import { createInstantActions, type InstantActions, type InstantListener } from './instant-actions.js';
 import { createReplies, type Replies } from './replies.js';
 import type { ModelPass, Reply, ReplyListener, SpeechAction } from './reply.js';
 import type { Voice } from './speaker.js';
@@ -20,7 +23,7 @@ const LAST_WORDS_MARGIN_MS = 300;
 export type CallAction = Extract<WorkflowAction, { type: 'hang-up' | 'transfer' }>;
 
 /** What the dialogue reports to the session. */
-export interface DialogueListener {
+export interface DialogueListener extends InstantListener {
   onReplyRequested(replyId: string, allowInterrupt: boolean): void;
   onReplyStarted(reply: Reply, turnId: number | null): void;
   /** A reply was begun in case the caller's turn is over. */
@@ -31,22 +34,12 @@ export interface DialogueListener {
   onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null }): void;
   /** Everything said before it was heard. */
   onCallAction(action: CallAction): void;
-  /** The caller left a transfer that is under way. */
-  onTransferCancelled(): void;
-  /** The caller is waited for so long from now on; null: as long as the settings say. */
-  onSilenceLimit(delayMs: number | null): void;
-  /** A wait of the workflow is over: for keys, or for the caller to speak first. */
-  onWaitEnded(): void;
-  onNodeEntered(nodeId: string, name: string): void;
   onToolCalled(name: string): void;
-  onModelUsage(usage: ModelUsage): void;
   /** Characters the voice's vendor was given for a reply; cached phrases cost none. */
   onVoiceUsage(chars: number): void;
   onVendorFailed(leg: 'llm' | 'tts', error: AgentStreamError): void;
   /** The voice failed, and what came before was heard. `canApologise`: the caller has not waited for too long to hear something else. */
   onVoiceLost(canApologise: boolean): void;
-  /** Something broke that is no vendor's word. Must not throw. */
-  onFault(error: unknown): void;
 }
 
 /** How a reply came to its end: heard to the end, cut off, or lost by the voice. */
@@ -111,6 +104,8 @@ export interface Dialogue {
   onItemHeard(replyId: string): void;
   /** The call is over: what was heard of the reply is kept, nothing follows. */
   close(): void;
+  /** After {@link close}: collects the variables of the last node, and waits briefly for those under way. `hasTime` false: they are given up. */
+  settle(hasTime: boolean): Promise<void>;
 }
 
 /** Creates the dialogue of one call. */
@@ -125,6 +120,7 @@ const split = (actions: readonly WorkflowAction[]) => ({
 
 class CallDialogue implements Dialogue {
   readonly #options: DialogueOptions;
+  readonly #instant: InstantActions;
   #state: WorkflowState;
   /** `leaving`: the last words are being said, whatever the workflow would make of what happens now. */
   #stage: 'talking' | 'leaving' | 'closed' = 'talking';
@@ -132,13 +128,16 @@ class CallDialogue implements Dialogue {
   readonly #replies: Replies;
   /** When the caller began to wait for the reply that the voice lost. */
   #lostWaitSinceMs = 0;
-  /** The one wait of the workflow. */
-  #timer: Timer | null = null;
 
   constructor(options: DialogueOptions) {
     this.#options = options;
     this.#state = options.initialState;
     const { listener } = options;
+    this.#instant = createInstantActions({
+      ...options,
+      onTimerFired: () => this.feed({ type: 'timer-fired' }),
+      onLearned: (values) => void this.#advance({ type: 'variables-learned', values }),
+    });
     this.#replies = createReplies({
       ...options,
       listenerOf: (id) => this.#listenerOf(id),
@@ -155,10 +154,7 @@ class CallDialogue implements Dialogue {
   }
 
   get hidesKeys(): boolean {
-    const { nodeId } = this.#state;
-    const { nodes } = this.#options.graph;
-    const node = Object.hasOwn(nodes, nodeId) ? nodes[nodeId] : undefined;
-    return node?.type === 'collectDigits' && node.isSensitive;
+    return areKeysPrivate(this.#options.graph, this.#state);
   }
 
   feed(event: WorkflowEvent, turnId?: number): void {
@@ -217,9 +213,14 @@ class CallDialogue implements Dialogue {
 
   close(): void {
     this.#stage = 'closed';
-    this.#timer?.cancel();
+    this.#instant.close();
     this.dropPrepared();
     this.#drop();
+  }
+
+  settle(hasTime: boolean): Promise<void> {
+    const { clock, graph } = this.#options;
+    return this.#instant.settle(extractionOf(graph, this.#state, clock.wallMs()), hasTime);
   }
 
   #step(event: WorkflowEvent) {
@@ -234,32 +235,8 @@ class CallDialogue implements Dialogue {
   #advance(event: WorkflowEvent): readonly WorkflowAction[] {
     const next = this.#step(event);
     this.#state = next.state;
-    next.actions.forEach((action) => this.#carryOut(action));
+    for (const action of next.actions) this.#instant.carryOut(action);
     return next.actions;
-  }
-
-  /** Actions that are done at once; what is heard, and what comes after it, is not. */
-  #carryOut(action: WorkflowAction): void {
-    const { clock, listener } = this.#options;
-    switch (action.type) {
-      case 'node-entered':
-        return listener.onNodeEntered(action.nodeId, action.name);
-      case 'cancel-transfer':
-        return listener.onTransferCancelled();
-      case 'set-silence-limit':
-        return listener.onSilenceLimit(action.delayMs);
-      case 'cancel-timer':
-        return this.#timer?.cancel();
-      case 'set-timer':
-        this.#timer?.cancel();
-        this.#timer = clock.setTimer(action.delayMs, () => {
-          listener.onWaitEnded();
-          this.feed({ type: 'timer-fired' });
-        });
-        return;
-      default:
-        return;
-    }
   }
 
   /** True once the last words, or those before a transfer, are being said. */

@@ -1,6 +1,6 @@
 import type { ModelTool } from '../speech/language-model.js';
 import { parseExpression } from './expression-parser.js';
-import { toolNameOf, type CollectNode, type ConditionalEdge, type EdgesByDigits, type GraphEdge, type GraphNode, type PromptedNode, type SilenceEdge } from './graph.js';
+import { toolNameOf, type CollectNode, type ConditionalEdge, type EdgesByDigits, type ExtractionPlan, type GraphEdge, type GraphNode, type PromptedNode, type SilenceEdge } from './graph.js';
 import type { NodeOfType, WorkflowEdge, WorkflowNode } from './schema.js';
 import { parseTemplate, type Template } from './template.js';
 
@@ -44,6 +44,11 @@ function sortExits(exits: readonly WorkflowEdge[]): Conditions {
   return { edgesByDigits, conditions, onSilence, onFailure, others: exits.filter((exit) => exit.data.when === undefined) };
 }
 
+function extractionPlan(data: NodeOfType<'startCall' | 'agentNode' | 'endCall'>['data']): ExtractionPlan | null {
+  const { extraction_enabled: isEnabled, extraction_prompt: prompt, extraction_variables: variables } = data;
+  return isEnabled && variables.length > 0 ? { prompt: templateOrNull(prompt), variables: variables.map((variable) => ({ ...variable })) } : null;
+}
+
 function promptedNode(
   node: NodeOfType<'startCall' | 'agentNode' | 'endCall'>,
   { edgesByDigits, conditions, onSilence, others }: Conditions,
@@ -65,6 +70,7 @@ function promptedNode(
     conditions,
     onSilence,
     startDelayMs: node.type === 'startCall' && node.data.delayed_start ? node.data.delayed_start_duration * 1000 : null,
+    extraction: extractionPlan(node.data),
   };
 }
 

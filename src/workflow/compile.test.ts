@@ -147,7 +147,6 @@ describe('a document with problems', () => {
   });
 
   it.each<[string, unknown]>([
-    ['extraction', { extraction_enabled: true, extraction_variables: [{ name: 'x' }] }],
     ['documents', { document_uuids: ['d'] }],
     ['MCP tools', { mcp_tool_filters: { t: ['f'] } }],
     ['recorded greetings', { greeting_type: 'audio' }],

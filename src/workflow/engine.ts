@@ -1,4 +1,5 @@
 import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-model.js';
+import type { ExtractionRequest } from './extraction.js';
 
 /**
  * The contract between the workflow engine (step.ts, pure) and the call that runs it.
@@ -135,6 +136,8 @@ export type WorkflowAction =
   | { readonly type: 'hang-up'; readonly reason: HangUpReason }
   /** Transfer: everything said was heard. */
   | { readonly type: 'transfer'; readonly destination: string; readonly mode: 'cold' | 'warm'; readonly timeoutSeconds: number }
+  /** Ask the model in the background; `variables-learned` brings what it found. Nothing waits for it. */
+  | { readonly type: 'extract-variables'; readonly request: ExtractionRequest }
   /** The other side need not answer any more: the caller does something else. */
   | { readonly type: 'cancel-transfer' }
   /** The caller pressed a key: the words being spoken stop. `reply-heard` with `isInterrupted` follows. */

@@ -1,5 +1,6 @@
 import type { ModelTool } from '../speech/language-model.js';
 import type { Expression } from './expression.js';
+import type { ExtractionVariable } from './extraction.js';
 import type { WorkflowTexts } from './settings.js';
 import type { Template } from './template.js';
 
@@ -27,6 +28,12 @@ export interface SilenceEdge {
 /** Null-prototype: edges by the keys that take them. */
 export type EdgesByDigits = Readonly<Record<string, GraphEdge>>;
 
+/** What is collected when a node is left. */
+export interface ExtractionPlan {
+  readonly prompt: Template | null;
+  readonly variables: readonly ExtractionVariable[];
+}
+
 /** A node whose words come from the model. */
 export interface PromptedNode {
   readonly type: 'startCall' | 'agentNode' | 'endCall';
@@ -47,6 +54,7 @@ export interface PromptedNode {
   readonly onSilence: SilenceEdge | null;
   /** How long the greeting waits for the caller to speak first. Null: not at all. Only on `startCall`. */
   readonly startDelayMs: number | null;
+  readonly extraction: ExtractionPlan | null;
 }
 
 /** Fixed words; the call goes on along the first edge whose condition holds, else along the one without. */

@@ -22,6 +22,12 @@ function keyEdges(graph: WorkflowGraph, state: WorkflowState): EdgesByDigits {
   return node !== undefined && 'edgesByTool' in node && isConversing(state) ? node.edgesByDigits : noEdges;
 }
 
+/** True where the keys pressed now must not be recorded. */
+export function areKeysPrivate(graph: WorkflowGraph, { nodeId }: WorkflowState): boolean {
+  const node = nodeAt(graph, nodeId);
+  return node?.type === 'collectDigits' && node.isSensitive;
+}
+
 /** The edge of the longest keys that the pressed ones begin with. */
 function longestMatch(edges: EdgesByDigits, digits: string): GraphEdge | undefined {
   for (let length = digits.length; length > 0; length -= 1) {

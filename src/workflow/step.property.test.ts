@@ -47,7 +47,7 @@ function soundGraph({ greeting, isDelayed }: { readonly greeting: string; readon
       if (kind === 'collectDigits')
         return node(id, kind, { prompt: text.trim() === '' ? 'Keys?' : text, max_digits: 2, retries: 1, variable: 'keys', sensitive: isPolite });
       if (kind === 'transferCall') return node(id, kind, { destination, message: text });
-      return node(id, kind, { allow_interrupt: isPolite });
+      return node(id, kind, { allow_interrupt: isPolite, extraction_enabled: isPolite, extraction_variables: [{ name: 'x', type: 'boolean' }] });
     }),
     node(`n${last + 1}`, 'agentNode'),
   ];

@@ -206,12 +206,14 @@ function onEndRequested(reply: Reply, reason: EventOf<'end-requested'>['reason']
  * events that mean nothing in a state leave it as it is. Every reply gives the caller something to hear.
  */
 export function step(graph: WorkflowGraph, state: WorkflowState, event: WorkflowEvent, context: StepContext): WorkflowStep {
+  // What is learnt of a call that has ended belongs to it too.
+  if (event.type === 'variables-learned') return stay({ ...state, variables: overlayVariables(state.variables, event.values) });
   if (state.phase.name === 'ended') return stay(state);
   const { state: after, actions } = decide(beginReply(graph, state, context), event);
   return { state: after, actions: [...waitActions(graph, state, after), ...actions] };
 }
 
-function decide(reply: Reply, event: WorkflowEvent): WorkflowStep {
+function decide(reply: Reply, event: Exclude<WorkflowEvent, { type: 'variables-learned' }>): WorkflowStep {
   switch (event.type) {
     case 'call-started':
       return onCallStarted(reply);
@@ -227,8 +229,6 @@ function decide(reply: Reply, event: WorkflowEvent): WorkflowStep {
       return onDigit(reply, event.digit);
     case 'timer-fired':
       return onTimerFired(reply);
-    case 'variables-learned':
-      return stay({ ...reply.state, variables: overlayVariables(reply.state.variables, event.values) });
     case 'caller-idle':
       return onIdle(reply, event.count);
     case 'transfer-failed':

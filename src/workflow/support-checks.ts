@@ -18,7 +18,6 @@ function unbuiltFields(node: WorkflowNode): readonly (readonly [field: string, w
   if (node.type !== 'startCall' && node.type !== 'agentNode' && node.type !== 'endCall') return [];
   const { data } = node;
   const asked: (readonly [field: string, what: string, isAsked: boolean])[] = [
-    ['extraction_enabled', 'extraction of variables', data.extraction_enabled],
     ['tool_uuids', 'tools', data.tool_uuids.length > 0],
     ['document_uuids', 'documents', data.document_uuids.length > 0],
     ['mcp_tool_filters', 'MCP tools', Object.keys(data.mcp_tool_filters).length > 0],

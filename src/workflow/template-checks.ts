@@ -18,9 +18,10 @@ interface TemplateField {
 function nodeTexts(node: WorkflowNode): Readonly<Record<string, string>> {
   switch (node.type) {
     case 'startCall':
-      return { prompt: node.data.prompt, greeting: node.data.greeting };
+      return { prompt: node.data.prompt, greeting: node.data.greeting, extraction_prompt: node.data.extraction_prompt };
     case 'agentNode':
     case 'endCall':
+      return { prompt: node.data.prompt, extraction_prompt: node.data.extraction_prompt };
     case 'globalNode':
     case 'collectDigits':
       return { prompt: node.data.prompt };

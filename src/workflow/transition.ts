@@ -1,5 +1,6 @@
 import { isTransferDestination } from '../base/transfer-destination.js';
 import type { WorkflowStep } from './engine.js';
+import { extractionOf } from './extraction.js';
 import type { CollectNode, GraphEdge, TransferNode } from './graph.js';
 import { askModel, enter, holdingEdge, nodeAt, promptedAt, renderFor, speak, thenListen, thenTransfer, withEntry, type Reply } from './reply.js';
 
@@ -9,10 +10,12 @@ const MAX_REASON_LENGTH = 200;
 
 /**
  * Takes an edge. `hasSpoken`: the pass that chose it already answered the caller, so nothing is said on the way and an agent node
- * listens at once; without words its first ones are asked for.
+ * listens at once; without words its first ones are asked for. What the node collects is asked for in the background.
  */
 export function takeEdge(reply: Reply, edge: GraphEdge, hasSpoken: boolean): WorkflowStep {
-  return travel(reply, edge, hasSpoken, MAX_HOPS);
+  const request = extractionOf(reply.graph, reply.state, reply.wallMs);
+  const leaving: Reply = request === null ? reply : { ...reply, actions: [...reply.actions, { type: 'extract-variables', request }] };
+  return travel(leaving, edge, hasSpoken, MAX_HOPS);
 }
 
 function travel(reply: Reply, edge: GraphEdge, hasSpoken: boolean, hopsLeft: number): WorkflowStep {

@@ -56,8 +56,12 @@ export const promptedFields = {
   add_global_prompt: z.boolean().default(true).meta({ description: 'Put the global node’s prompt before this one.' }),
   allow_interrupt: z.boolean().default(true).meta({ description: 'The caller’s voice stops the agent here.' }),
   extraction_enabled: z.boolean().default(false).meta({ description: 'Collect variables when the call leaves this node.' }),
-  extraction_prompt: z.string().max(MAX_PROMPT_LENGTH).default(''),
-  extraction_variables: z.array(extractionVariableSchema).max(MAX_REFERENCES).default([]),
+  extraction_prompt: z.string().max(MAX_PROMPT_LENGTH).default('').meta({ description: 'What the model is told when it collects them.', format: 'template' }),
+  extraction_variables: z
+    .array(extractionVariableSchema)
+    .max(MAX_REFERENCES)
+    .default([])
+    .meta({ description: 'Each with name, type (string, number or boolean) and prompt: what to look for.' }),
   tool_uuids: z.array(idSchema).max(MAX_REFERENCES).default([]).meta({ description: 'Tools the model may call here.' }),
   document_uuids: z.array(idSchema).max(MAX_REFERENCES).default([]).meta({ description: 'Documents the model may search here.' }),
   mcp_tool_filters: z.record(idSchema, z.array(idSchema).max(MAX_REFERENCES)).default({}),
