@@ -13,6 +13,7 @@ export const EXTRACTION_GRACE_MS = 4000;
 /** Longest answer asked of the model, and read from it. */
 const MAX_OUTPUT_TOKENS = 1000;
 const MAX_ANSWER_CHARS = 16_000;
+const MAX_ANSWER_CALLS = 8;
 
 /** What an extractor reports. */
 export interface ExtractorListener {
@@ -53,7 +54,7 @@ export function createExtractor(options: { readonly model: LanguageModel; readon
       if (part.type === 'text-delta') text += part.text;
       else if (part.type === 'tool-call') toolCalls.push(part.toolCall);
       else if (part.usage !== undefined) listener.onModelUsage(part.usage);
-      if (text.length > MAX_ANSWER_CHARS) break;
+      if (text.length > MAX_ANSWER_CHARS || toolCalls.length >= MAX_ANSWER_CALLS) break;
     }
     const extraction = readExtraction(variables, { text, toolCalls });
     if (extraction === null) throw new AgentStreamError('vendor-failed', { message: 'The model gave no variables' });
