@@ -5,11 +5,12 @@ import { writeResults } from './report.js';
 import { answerScenario } from './scenarios/answer.js';
 import { bargeInScenario } from './scenarios/barge-in.js';
 import { callsScenario } from './scenarios/calls.js';
+import { engineScenario } from './scenarios/engine.js';
 import { mediaScenario } from './scenarios/media.js';
 import type { Scenario, ScenarioOptions } from './scenarios/scenario.js';
 import { startScenario } from './scenarios/start.js';
 
-const scenarios: readonly Scenario[] = [callsScenario, answerScenario, bargeInScenario, startScenario, mediaScenario];
+const scenarios: readonly Scenario[] = [callsScenario, answerScenario, bargeInScenario, startScenario, mediaScenario, engineScenario];
 
 /** Windows per number of calls. */
 const REPEATS_LIMIT = 20;

@@ -87,11 +87,11 @@ function fieldRows(schema, { prefix = '', skip = [] } = {}) {
 
 /** Fields that a document may carry at their defaults, but whose function is not built (src/workflow/support-checks.ts). */
 const unbuiltFields = [
-  'extraction_enabled', 'extraction_prompt', 'extraction_variables', 'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
-  'greeting_recording_id', 'delayed_start', 'delayed_start_duration', 'pre_call_fetch_mode', 'pre_call_fetch_url',
+  'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
+  'greeting_recording_id', 'pre_call_fetch_mode', 'pre_call_fetch_url',
   'pre_call_fetch_credential_uuid', 'recording_id', 'transition_speech_type', 'transition_speech_recording_id',
 ];
-const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall'];
+const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall', 'collectDigits'];
 const fieldTitles = ['Field', 'Value', 'Default', 'Meaning'];
 
 function nodeTables(nodeSchemas) {
@@ -104,7 +104,7 @@ function nodeTables(nodeSchemas) {
 }
 
 function edgeTable(edgeSchema) {
-  return table(fieldTitles, fieldRows(jsonSchemaOf(edgeSchema).properties.data, { skip: [...unbuiltFields, 'when.expression', 'when.timeout_seconds'] }));
+  return table(fieldTitles, fieldRows(jsonSchemaOf(edgeSchema).properties.data, { skip: unbuiltFields }));
 }
 
 const legNames = ['stt', 'llm', 'tts'];

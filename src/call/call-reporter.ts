@@ -14,7 +14,8 @@ export type RecordEvent = (type: string, data?: Readonly<{ [key: string]: unknow
 /** What the run shows of the dialogue: events, transcript lines, latencies and usage. */
 export type CallReporter = Pick<
   DialogueListener,
-  'onNodeEntered' | 'onToolCalled' | 'onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped'
+  | ('onNodeEntered' | 'onWaitEnded' | 'onToolCalled' | 'onExtracted' | 'onExtractionFailed')
+  | ('onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped')
 > & {
   onReplyStarted(reply: Reply, turnId: number | null): void;
   onReplyEnded(replyId: string, said: { text: string; isInterrupted: boolean; turnId: number }): void;
@@ -39,7 +40,10 @@ export function createCallReporter(options: {
 
   return {
     onNodeEntered: (nodeId, name) => record('node-entered', { node_id: nodeId, name }),
+    onWaitEnded: () => record('wait-ended'),
     onToolCalled: (name) => record('tool-called', { name }),
+    onExtracted: (nodeId, { values, problems }) => record('variables-extracted', { node_id: nodeId, values, problems }),
+    onExtractionFailed: (nodeId, { code, message }) => record('extraction-failed', { node_id: nodeId, code, message }),
     onModelUsage: (usage) => callLog.addUsage({ modelInputTokens: usage.inputTokens, modelOutputTokens: usage.outputTokens }),
     onVoiceUsage: (chars) => callLog.addUsage({ ttsChars: chars }),
     onReplyPrepared: (replyId, turnId) => record('reply-prepared', { reply_id: replyId, turn_id: turnId }),

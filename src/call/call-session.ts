@@ -1,5 +1,6 @@
 import { repeat } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
+import type { EndReason } from '../runs/lifecycle.js';
 import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
 import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { RunCommand } from '../store/store.js';
@@ -25,6 +26,9 @@ const PAUSE_WINDOW_MS = 200;
 
 /** How often settled audio goes to disk. */
 const RECORDER_FLUSH_MS = 1000;
+
+/** Endings after which nobody waits for anything more about the call. */
+const hurriedReasons: ReadonlySet<string> = new Set<EndReason>(['drained', 'node_lost', 'internal_error']);
 
 /** How long the destination of an operator's transfer may ring. */
 const OPERATOR_TRANSFER_SECONDS = 30;
@@ -204,6 +208,8 @@ export class CallSession {
           this.#floor.dispatch({ type: 'reply-ended', atMs: this.#nowMs, replyId });
         },
         onCallAction: (action) => this.#runCallAction(action),
+        onTransferCancelled: () => this.#handover.cancel(),
+        onSilenceLimit: (delayMs) => this.#floor.limitSilence(delayMs),
         onVendorFailed: (leg, error) => this.#vendors.note(leg, error),
         onVoiceLost: (canApologise) => {
           if (this.#exit.isLive) this.#vendors.loseVoice(canApologise);
@@ -232,7 +238,7 @@ export class CallSession {
         if (this.#exit.isLive) ears.hear(frame, atMs - startedAtMs);
       },
       onDtmf: (digit) => {
-        this.#record('dtmf-received', { digit });
+        this.#record('dtmf-received', this.#dialogue.hidesKeys ? { is_private: true } : { digit });
         if (!this.#exit.isLive) return;
         this.#floor.dispatch({ type: 'key-pressed', atMs: this.#nowMs });
         this.#dialogue.feed({ type: 'dtmf-received', digit });
@@ -337,7 +343,7 @@ export class CallSession {
   }
 
   async #release(ending: CallEnding, closers: readonly (() => void)[]): Promise<CallOutcome> {
-    const { stream, legs, recorder, workflowState, clock } = this.#options;
+    const { stream, legs, recorder, workflowState, clock, graph } = this.#options;
     const durationMs = Math.round(this.#nowMs);
     this.#fallSilent();
     const closing: readonly (() => void)[] = [
@@ -348,7 +354,9 @@ export class CallSession {
       () => stream.close(ending.close.code, ending.close.reason),
     ];
     for (const close of closing) this.#boundary.guard(close)();
+    const settling = this.#dialogue.settle(!hurriedReasons.has(ending.endReason));
     const isRecorded = await closeRecorder(recorder, durationMs, clock);
+    await settling;
     const { nodesVisited, variables } = this.#dialogue.state;
     return {
       ending,
@@ -356,7 +364,7 @@ export class CallSession {
       isRecorded,
       ...this.#reporter.summary(durationMs, recorder),
       nodesVisited,
-      variables: changedVariables(workflowState.variables, variables),
+      variables: changedVariables(workflowState.variables, variables, graph.sensitiveVariables),
     };
   }
 }

@@ -1,11 +1,14 @@
 import type { Clock } from '../base/clock.js';
 import type { AgentStreamError } from '../base/errors.js';
-import type { LanguageModel, ModelUsage } from '../speech/language-model.js';
+import type { LanguageModel } from '../speech/language-model.js';
 import type { Playout } from '../telephony/playout.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
 import type { HangUpReason, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
+import { extractionOf } from '../workflow/extraction.js';
+import { areKeysPrivate } from '../workflow/keys.js';
 import { step } from '../workflow/step.js';
 import { isTimeLeft } from './dead-air.js';
+import { createInstantActions, type InstantActions, type InstantListener } from './instant-actions.js';
 import { createReplies, type Replies } from './replies.js';
 import type { ModelPass, Reply, ReplyListener, SpeechAction } from './reply.js';
 import type { Voice } from './speaker.js';
@@ -20,7 +23,7 @@ const LAST_WORDS_MARGIN_MS = 300;
 export type CallAction = Extract<WorkflowAction, { type: 'hang-up' | 'transfer' }>;
 
 /** What the dialogue reports to the session. */
-export interface DialogueListener {
+export interface DialogueListener extends InstantListener {
   onReplyRequested(replyId: string, allowInterrupt: boolean): void;
   onReplyStarted(reply: Reply, turnId: number | null): void;
   /** A reply was begun in case the caller's turn is over. */
@@ -31,16 +34,12 @@ export interface DialogueListener {
   onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null }): void;
   /** Everything said before it was heard. */
   onCallAction(action: CallAction): void;
-  onNodeEntered(nodeId: string, name: string): void;
   onToolCalled(name: string): void;
-  onModelUsage(usage: ModelUsage): void;
   /** Characters the voice's vendor was given for a reply; cached phrases cost none. */
   onVoiceUsage(chars: number): void;
   onVendorFailed(leg: 'llm' | 'tts', error: AgentStreamError): void;
   /** The voice failed, and what came before was heard. `canApologise`: the caller has not waited for too long to hear something else. */
   onVoiceLost(canApologise: boolean): void;
-  /** Something broke that is no vendor's word. Must not throw. */
-  onFault(error: unknown): void;
 }
 
 /** How a reply came to its end: heard to the end, cut off, or lost by the voice. */
@@ -83,6 +82,8 @@ interface ReplyPurpose {
 /** The agent's side of the conversation: runs the workflow's actions and tells the workflow what became of them. */
 export interface Dialogue {
   readonly state: WorkflowState;
+  /** True where the keys pressed now must not be recorded. */
+  readonly hidesKeys: boolean;
   /** Steps the workflow; its speech becomes a reply. */
   feed(event: WorkflowEvent, turnId?: number): void;
   /** Begins the reply to what may become the caller's turn. It is heard only if the turn is fed with the same words. */
@@ -103,6 +104,8 @@ export interface Dialogue {
   onItemHeard(replyId: string): void;
   /** The call is over: what was heard of the reply is kept, nothing follows. */
   close(): void;
+  /** After {@link close}: collects the variables of the last node, and waits briefly for those under way. `hasTime` false: they are given up. */
+  settle(hasTime: boolean): Promise<void>;
 }
 
 /** Creates the dialogue of one call. */
@@ -117,6 +120,7 @@ const split = (actions: readonly WorkflowAction[]) => ({
 
 class CallDialogue implements Dialogue {
   readonly #options: DialogueOptions;
+  readonly #instant: InstantActions;
   #state: WorkflowState;
   /** `leaving`: the last words are being said, whatever the workflow would make of what happens now. */
   #stage: 'talking' | 'leaving' | 'closed' = 'talking';
@@ -129,6 +133,11 @@ class CallDialogue implements Dialogue {
     this.#options = options;
     this.#state = options.initialState;
     const { listener } = options;
+    this.#instant = createInstantActions({
+      ...options,
+      onTimerFired: () => this.feed({ type: 'timer-fired' }),
+      onLearned: (values) => void this.#advance({ type: 'variables-learned', values }),
+    });
     this.#replies = createReplies({
       ...options,
       listenerOf: (id) => this.#listenerOf(id),
@@ -144,10 +153,16 @@ class CallDialogue implements Dialogue {
     return this.#state;
   }
 
+  get hidesKeys(): boolean {
+    return areKeysPrivate(this.#options.graph, this.#state);
+  }
+
   feed(event: WorkflowEvent, turnId?: number): void {
     if (this.#stage !== 'talking') return;
     if (this.#live !== null && this.#wouldSpeak(event)) this.#giveWay(this.#live);
-    const { speech, then } = split(this.#advance(event));
+    const actions = this.#advance(event);
+    if (this.#live !== null && actions.some((action) => action.type === 'stop-speech')) this.discard(this.#live.reply.id);
+    const { speech, then } = split(actions);
     if (speech.length > 0) this.#speak(speech, then, { turnId: turnId ?? null, isWorkflowReply: true });
     else for (const action of then) this.#options.listener.onCallAction(action);
   }
@@ -198,8 +213,14 @@ class CallDialogue implements Dialogue {
 
   close(): void {
     this.#stage = 'closed';
+    this.#instant.close();
     this.dropPrepared();
     this.#drop();
+  }
+
+  settle(hasTime: boolean): Promise<void> {
+    const { clock, graph } = this.#options;
+    return this.#instant.settle(extractionOf(graph, this.#state, clock.wallMs()), hasTime);
   }
 
   #step(event: WorkflowEvent) {
@@ -214,8 +235,7 @@ class CallDialogue implements Dialogue {
   #advance(event: WorkflowEvent): readonly WorkflowAction[] {
     const next = this.#step(event);
     this.#state = next.state;
-    for (const action of next.actions)
-      if (action.type === 'node-entered') this.#options.listener.onNodeEntered(action.nodeId, action.name);
+    for (const action of next.actions) this.#instant.carryOut(action);
     return next.actions;
   }
 

@@ -11,6 +11,8 @@ export interface Floor {
   readonly state: TurnState;
   /** Feeds one event; it runs to completion before the next, also where an effect causes events. */
   dispatch(event: TurnEvent): void;
+  /** Silence after which the caller counts as idle, from now on; null: as the options say. A silence that has begun is measured anew. */
+  limitSilence(delayMs: number | null): void;
 }
 
 /** Runs the turn machine: keeps its state and its timers, and hands every other effect to `onEffect`. */
@@ -26,6 +28,7 @@ export function createFloor(options: {
   const queue: TurnEvent[] = [];
   let state = initialTurnState;
   let isRunning = false;
+  let silenceLimitMs: number | null = null;
 
   const cancelTimer = (timer: TurnTimer) => {
     timers.get(timer)?.cancel();
@@ -36,8 +39,9 @@ export function createFloor(options: {
     if (effect.type === 'cancel-timer') cancelTimer(effect.timer);
     else if (effect.type === 'set-timer') {
       const { timer } = effect;
+      const delayMs = timer === 'idle' ? (silenceLimitMs ?? effect.delayMs) : effect.delayMs;
       cancelTimer(timer);
-      timers.set(timer, clock.setTimer(effect.delayMs, () => dispatch({ type: 'timer-fired', atMs: nowMs(), timer })));
+      timers.set(timer, clock.setTimer(delayMs, () => dispatch({ type: 'timer-fired', atMs: nowMs(), timer })));
     } else options.onEffect(effect);
   };
 
@@ -63,5 +67,9 @@ export function createFloor(options: {
       return state;
     },
     dispatch,
+    limitSilence(delayMs) {
+      silenceLimitMs = delayMs;
+      if (timers.has('idle')) run({ type: 'set-timer', timer: 'idle', delayMs: options.turn.idleTimeoutMs });
+    },
   };
 }

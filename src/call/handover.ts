@@ -6,11 +6,13 @@ import { transferCall, type TransferOrder, type TransferPorts } from './transfer
 /** Gives the caller to somebody else, one transfer at a time. */
 export interface Handover {
   readonly isUnderWay: boolean;
+  /** The caller does something else: a destination that has not answered is no longer dialled. */
+  cancel(): void;
   /**
-   * Resolves when the caller was moved: the call is ending then.
+   * Resolves when the caller was moved (the call is ending then), or when the transfer was cancelled.
    * @throws AgentStreamError `transfer-*`, `provider-*`, `conflict`, `run-not-live`; the caller was not moved
    */
-  transfer(order: TransferOrder): Promise<void>;
+  transfer(order: TransferOrder): Promise<'moved' | 'cancelled'>;
 }
 
 /** Creates the handover of one call. */
@@ -20,21 +22,31 @@ export function createHandover(options: {
   readonly record: RecordEvent;
 }): Handover {
   const { exit, ports, record } = options;
-  let isUnderWay = false;
+  let cancelling: AbortController | null = null;
 
   return {
     get isUnderWay() {
-      return isUnderWay;
+      return cancelling !== null;
+    },
+    cancel() {
+      cancelling?.abort(new AgentStreamError('conflict', { message: 'The caller left the transfer' }));
     },
     async transfer(order) {
-      if (isUnderWay) throw new AgentStreamError('conflict', { message: 'A transfer is under way already' });
-      isUnderWay = true;
+      if (cancelling !== null) throw new AgentStreamError('conflict', { message: 'A transfer is under way already' });
+      const controller = new AbortController();
+      cancelling = controller;
       record('transfer-started', { mode: order.mode });
       try {
-        await transferCall(order, { ...ports, signal: exit.signal, onMoving: () => exit.beginMove() });
+        await transferCall(order, { ...ports, signal: AbortSignal.any([exit.signal, controller.signal]), onMoving: () => exit.beginMove() });
         exit.completeMove();
+        return 'moved';
       } catch (error) {
-        isUnderWay = false;
+        cancelling = null;
+        if (controller.signal.aborted && !exit.signal.aborted) {
+          record('transfer-cancelled');
+          exit.cancelMove();
+          return 'cancelled';
+        }
         const failure = toAgentStreamError(error);
         if (!exit.signal.aborted) record('transfer-failed', { code: failure.code, message: failure.message });
         exit.cancelMove();

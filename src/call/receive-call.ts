@@ -161,6 +161,12 @@ async function finalise(minted: MintedRun, end: RunFinalisation, events: EventWr
   }
 }
 
+/** What the agent found the call to be, where it collects `call_disposition`; else how it ended. */
+function dispositionOf({ variables, ending }: CallOutcome): string {
+  const { call_disposition: found } = variables;
+  return typeof found === 'string' && found !== '' ? found : ending.endReason;
+}
+
 function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions): RunFinalisation {
   const { ending } = outcome;
   return {
@@ -168,7 +174,7 @@ function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions
     closeCode: ending.close.code,
     closeReason: ending.close.reason,
     durationMs: outcome.durationMs,
-    gatheredContext: { ...outcome.variables, nodes_visited: outcome.nodesVisited, call_disposition: ending.endReason },
+    gatheredContext: { ...outcome.variables, nodes_visited: outcome.nodesVisited, call_disposition: dispositionOf(outcome) },
     usage: snakeCaseKeys(outcome.usage),
     cost: {},
     latency: { turns: outcome.turns.map(snakeCaseKeys) },

@@ -15,6 +15,9 @@ const MAX_OUTPUT_TOKENS = 600;
 /** A model that goes on beyond that is cut here: what the playout holds is about as much. */
 const MAX_PASS_CHARS = 1600;
 
+/** Function calls kept of one pass; a model that goes on beyond that is cut here. */
+const MAX_TOOL_CALLS = 16;
+
 /** Actions that are heard. */
 export type SpeechAction = Extract<WorkflowAction, { type: 'say' | 'ask-model' }>;
 
@@ -197,7 +200,7 @@ class SpokenReply implements Reply {
           for (const piece of splitter.push(part.text)) segment.push(piece);
         } else if (part.type === 'tool-call') toolCalls.push(part.toolCall);
         else usage = part.usage;
-        if (text.length >= MAX_PASS_CHARS) break;
+        if (text.length >= MAX_PASS_CHARS || toolCalls.length >= MAX_TOOL_CALLS) break;
       }
     } catch (error) {
       if (this.#signal.aborted || !(error instanceof AgentStreamError)) throw error;

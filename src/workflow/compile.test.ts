@@ -42,7 +42,7 @@ describe('a sound document', () => {
       edgesByTool: { book_a_table_: { targetId: 'a' } },
       globalPrompt: [{ kind: 'literal', text: 'Global.' }],
     });
-    expect(graph.nodes.a).toMatchObject({ tools: [{ name: 'go_to_a' }], edgesByDigit: { 0: { targetId: 'e' } } });
+    expect(graph.nodes.a).toMatchObject({ tools: [{ name: 'go_to_a' }], edgesByDigits: { 0: { targetId: 'e' } } });
     expect(graph.nodes.g).toBeUndefined();
     const unfrozen: string[] = [];
     const visit = (value: unknown, path: string) => {
@@ -74,6 +74,8 @@ describe('a sound document', () => {
   });
 });
 
+const collect = (data: Record<string, unknown>) => node('c', 'collectDigits', { prompt: 'Your number?', ...data });
+
 describe('a document with problems', () => {
   it.each<[string, unknown[], unknown[], string[]]>([
     ['nothing', [], [], ['workflow workflow nodes']],
@@ -102,6 +104,14 @@ describe('a document with problems', () => {
       ['node a edges', 'node y edges', 'node z edges', 'node t edges'],
     ],
     ['a transfer with two exits', [start, node('t', 'transferCall', { destination: 'sip:a@b.example' }), agent('a')], [edge('s', 't'), edge('t', 'a', {}, 'x'), edge('t', 'a', {}, 'y')], ['node t edges']],
+    ['a transfer that waits for silence', [start, node('t', 'transferCall', { destination: 'sip:a@b.example' }), agent('a')], [edge('s', 't'), edge('t', 'a', { when: { timeout_seconds: 5 } })], ['edge t-a data.when.timeout_seconds']],
+    ['a say that waits for keys', [start, node('y', 'say', { text: 'Hi.' }), agent('a')], [edge('s', 'y'), edge('y', 'a'), edge('y', 'a', { when: { digits: '1' } }, 'x')], ['edge x data.when.digits']],
+    ['two silences', [start, agent('a')], [edge('s', 'a', { when: { timeout_seconds: 5 } }, 'x'), edge('s', 'a', { when: { timeout_seconds: 6 } }, 'y')], ['edge y data.when.timeout_seconds']],
+    ['keys without a way on', [start, collect({}), agent('a')], [edge('s', 'c'), edge('c', 'a', { when: { digits: '1' } })], ['node c edges']],
+    ['keys that cannot come', [start, collect({ max_digits: 2 }), agent('a')], [edge('s', 'c'), edge('c', 'a'), edge('c', 'a', { when: { digits: '123' } }, 'x'), edge('c', 'a', { when: { digits: '1#' } }, 'y')], ['edge x data.when.digits', 'edge y data.when.digits']],
+    ['more keys than the most', [start, collect({ min_digits: 3, max_digits: 2 }), agent('a')], [edge('s', 'c'), edge('c', 'a')], ['node c data.max_digits']],
+    ['keys that replace a fact of the call', [start, collect({ variable: 'caller_number' }), agent('a')], [edge('s', 'c'), edge('c', 'a')], ['node c data.variable']],
+    ['a loop of conditions', [start, agent('a'), agent('b')], [edge('s', 'a'), edge('a', 'b', { when: { expression: 'x' } }), edge('b', 'a', { when: { expression: 'not x' } })], ['node a edges', 'node b edges']],
     ['a bad destination', [start, node('t', 'transferCall', { destination: 'the boss' })], [edge('s', 't')], ['node t data.destination']],
     ['an unknown type', [start, node('r', 'robot')], [], ['node r type', 'node r edges']],
     ['unknown fields', [{ ...start, color: 'red' }, agent('a', { promt: 'x' })], [edge('s', 'a', { lable: 'x' })], ['node s color', 'node a data.promt', 'edge s-a data.lable']],
@@ -123,8 +133,8 @@ describe('a document with problems', () => {
       'node a data.prompt',
       'workflow workflow nodes',
       'edge a-nowhere target',
+      'node c edges',
       'node b data.tool_uuids',
-      'node c type',
     ]);
     for (const problem of problems) {
       expect(problem.message).not.toBe('');
@@ -137,11 +147,9 @@ describe('a document with problems', () => {
   });
 
   it.each<[string, unknown]>([
-    ['extraction', { extraction_enabled: true, extraction_variables: [{ name: 'x' }] }],
     ['documents', { document_uuids: ['d'] }],
     ['MCP tools', { mcp_tool_filters: { t: ['f'] } }],
     ['recorded greetings', { greeting_type: 'audio' }],
-    ['a delayed start', { delayed_start: true }],
     ['fetching before the call', { pre_call_fetch_mode: 'always' }],
   ])('refuses what cannot be done yet: %s', (what, data) => {
     const [problem, ...others] = problemsOf({ nodes: [node('s', 'startCall', data as Record<string, unknown>)], edges: [] });
@@ -149,10 +157,21 @@ describe('a document with problems', () => {
     expect(others).toEqual([]);
   });
 
-  it.each([{ expression: 'a > 1' }, { timeout_seconds: 5 }, { digits: '12' }])('refuses edges that cannot be taken yet: %j', (when) => {
-    const [problem, ...others] = problemsOf({ nodes: [start, agent('a')], edges: [edge('s', 'a', { when })] });
-    expect(problem?.message).toContain('not supported yet');
+  it('tells where a condition is none', () => {
+    const [problem, ...others] = problemsOf({ nodes: [start, agent('a')], edges: [edge('s', 'a', { when: { expression: 'age >> 5' } })] });
+    expect(problem).toMatchObject({ kind: 'edge', id: 's-a', field: 'data.when.expression' });
+    expect(problem?.message).toBe('is no condition, at character 6: expected a variable, a text, a number, true or false, found ">"');
     expect(others).toEqual([]);
+  });
+
+  it('lets no sensitive digits be spoken or shown to a model', () => {
+    const pin = node('c', 'collectDigits', { prompt: 'Your PIN?', variable: 'pin', sensitive: true, max_digits: 4 });
+    const nodes = [start, pin, agent('a', { prompt: 'The PIN is {{gathered_context.pin | none}}.' })];
+    const edges = [edge('s', 'c'), edge('c', 'a', { transition_speech: 'So it is {{pin}}.' })];
+    expect(problemsOf({ nodes, edges }).map(({ id, field, message }) => `${id} ${field}: ${message.slice(0, 16)}`)).toEqual([
+      'a data.prompt: pin is sensitive',
+      'c-a data.transition_speech: pin is sensitive',
+    ]);
   });
 
   it.each([
@@ -170,6 +189,10 @@ describe('a document with problems', () => {
     expect(compileWorkflow({ nodes, edges: [] }, { knownVariables: ['caller_number'] })).toMatchObject({
       ok: true,
       warnings: [{ kind: 'node', id: 's', field: 'data.greeting', message: 'no call of this agent has the variable name' }],
+    });
+    const conditional = [edge('s', 'a', { when: { expression: 'tier == "gold" and not exists nick and caller_number' } })];
+    expect(compileWorkflow({ nodes: [start, agent('a')], edges: conditional }, { knownVariables: ['caller_number'] })).toMatchObject({
+      warnings: [{ kind: 'edge', id: 's-a', field: 'data.when.expression', message: 'no call of this agent has the variable tier' }],
     });
     expect(compileWorkflow({ nodes, edges: [] })).toMatchObject({ ok: true, warnings: [] });
   });

@@ -1,16 +1,16 @@
-import type { ModelTool } from '../speech/language-model.js';
 import { deepFreeze } from './deep-freeze.js';
 import { defaultDocument } from './default-document.js';
 import { checkGraph } from './graph-checks.js';
-import { toolNameOf, type GraphEdge, type GraphNode, type PromptedNode, type WorkflowGraph } from './graph.js';
+import { buildNode } from './build-node.js';
+import type { GraphNode, WorkflowGraph } from './graph.js';
 import { MAX_EDGES, MAX_NODES } from './nodes/shared.js';
 import { readDocument, type DocumentOutline } from './outline.js';
 import type { Problem } from './problems.js';
-import type { NodeOfType, WorkflowEdge, WorkflowNode } from './schema.js';
+import type { WorkflowEdge, WorkflowNode } from './schema.js';
 import { defaultSettings, type WorkflowSettings } from './settings.js';
 import { checkEdgeSupport, checkNodeSupport } from './support-checks.js';
-import { checkTemplates, unknownVariables } from './template-checks.js';
-import { parseTemplate, type Template } from './template.js';
+import { checkTemplates, sensitiveVariables, spokenSecrets, unknownVariables } from './template-checks.js';
+import { parseTemplate } from './template.js';
 
 export type { Problem } from './problems.js';
 
@@ -32,84 +32,7 @@ export type CompileResult =
   | { readonly ok: true; readonly graph: WorkflowGraph; /** Worth knowing, no reason to refuse. */ readonly warnings: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-/** Functions built from edges take no arguments. */
-const noParameters: ModelTool['parameters'] = { type: 'object', properties: {}, additionalProperties: false };
-
 const isPresent = <T>(value: T | null): value is T => value !== null;
-
-const templateOrNull = (text: string | undefined): Template | null =>
-  text === undefined || text.trim() === '' ? null : parseTemplate(text);
-
-const graphEdge = ({ id, target, data }: WorkflowEdge): GraphEdge => ({
-  id,
-  targetId: target,
-  label: data.label,
-  transitionSpeech: templateOrNull(data.transition_speech),
-});
-
-function promptedNode(
-  node: NodeOfType<'startCall' | 'agentNode' | 'endCall'>,
-  exits: readonly WorkflowEdge[],
-  globalPrompt: Template | null,
-): PromptedNode {
-  const byTool = Object.create(null) as Record<string, GraphEdge>;
-  const byDigit = Object.create(null) as Record<string, GraphEdge>;
-  const tools: ModelTool[] = [];
-  for (const exit of exits) {
-    const { when, label, condition } = exit.data;
-    if (when?.digits !== undefined) byDigit[when.digits] = graphEdge(exit);
-    if (when !== undefined) continue;
-    const name = toolNameOf(label);
-    byTool[name] = graphEdge(exit);
-    tools.push({ name, description: condition ?? label, parameters: noParameters });
-  }
-  return {
-    type: node.type,
-    id: node.id,
-    name: node.data.name,
-    globalPrompt: node.data.add_global_prompt ? globalPrompt : null,
-    prompt: parseTemplate(node.data.prompt),
-    allowInterrupt: node.data.allow_interrupt,
-    greeting: node.type === 'startCall' ? templateOrNull(node.data.greeting) : null,
-    tools,
-    edgesByTool: byTool,
-    edgesByDigit: byDigit,
-  };
-}
-
-/** Null for nodes the call is never at. */
-function graphNode(node: WorkflowNode, exits: readonly WorkflowEdge[], globalPrompt: Template | null): GraphNode | null {
-  const [exit] = exits;
-  switch (node.type) {
-    case 'startCall':
-    case 'agentNode':
-    case 'endCall':
-      return promptedNode(node, exits, globalPrompt);
-    case 'say':
-      if (exit === undefined) return null;
-      return {
-        type: 'say',
-        id: node.id,
-        name: node.data.name,
-        text: parseTemplate(node.data.text),
-        allowInterrupt: node.data.allow_interrupt,
-        next: graphEdge(exit),
-      };
-    case 'transferCall':
-      return {
-        type: 'transferCall',
-        id: node.id,
-        name: node.data.name,
-        destination: parseTemplate(node.data.destination),
-        mode: node.data.mode,
-        timeoutSeconds: node.data.timeout_seconds,
-        message: parseTemplate(node.data.message),
-        onFailure: exit === undefined ? null : graphEdge(exit),
-      };
-    default:
-      return null;
-  }
-}
 
 function buildGraph(nodes: readonly WorkflowNode[], edges: readonly WorkflowEdge[], settings: WorkflowSettings): WorkflowGraph {
   const exitsOf = new Map<string, WorkflowEdge[]>(nodes.map((node) => [node.id, []]));
@@ -118,7 +41,7 @@ function buildGraph(nodes: readonly WorkflowNode[], edges: readonly WorkflowEdge
   const globalPrompt = globalNode === undefined ? null : parseTemplate(globalNode.data.prompt);
   const graphNodes = Object.create(null) as Record<string, GraphNode>;
   for (const node of nodes) {
-    const built = graphNode(node, exitsOf.get(node.id) ?? [], globalPrompt);
+    const built = buildNode(node, exitsOf.get(node.id) ?? [], globalPrompt);
     if (built !== null) graphNodes[node.id] = built;
   }
   return deepFreeze({
@@ -126,17 +49,17 @@ function buildGraph(nodes: readonly WorkflowNode[], edges: readonly WorkflowEdge
     nodes: graphNodes,
     idle: { checks: [...settings.idle_ladder.checks], goodbye: settings.idle_ladder.goodbye },
     texts: { ...settings.texts },
+    sensitiveVariables: sensitiveVariables(nodes),
   });
 }
 
 function collectProblems(outline: DocumentOutline, forPublish: boolean): readonly Problem[] {
-  const typeOf = new Map(outline.nodes.map((node) => [node.id, node.type]));
   return [
     ...outline.problems,
     ...checkGraph(outline),
     ...outline.nodes.flatMap(({ node }) => (node === null ? [] : [...checkNodeSupport(node, forPublish), ...checkTemplates(node)])),
     ...outline.edges.flatMap(({ edge }) =>
-      edge === null ? [] : [...checkEdgeSupport(edge, typeOf.get(edge.source) ?? null), ...checkTemplates(edge)],
+      edge === null ? [] : [...checkEdgeSupport(edge), ...checkTemplates(edge)],
     ),
   ];
 }
@@ -162,10 +85,11 @@ const isEmptyObject = (value: unknown): boolean => typeof value === 'object' && 
 export function compileWorkflow(document: unknown, options: CompileOptions = {}): CompileResult {
   const given = document === undefined || document === null || isEmptyObject(document) ? defaultDocument : document;
   const outline = readDocument(given, { nodes: MAX_NODES, edges: MAX_EDGES });
-  const problems = collectProblems(outline, options.forPublish ?? false);
-  if (problems.length > 0) return { ok: false, problems: capped(problems) };
+  const problems = [...collectProblems(outline, options.forPublish ?? false)];
   const nodes = outline.nodes.map(({ node }) => node).filter(isPresent);
   const edges = outline.edges.map(({ edge }) => edge).filter(isPresent);
+  problems.push(...spokenSecrets([...nodes, ...edges], sensitiveVariables(nodes)));
+  if (problems.length > 0) return { ok: false, problems: capped(problems) };
   const warnings = options.knownVariables === undefined ? [] : unknownVariables([...nodes, ...edges], options.knownVariables);
   return { ok: true, graph: buildGraph(nodes, edges, options.settings ?? defaultSettings), warnings: capped(warnings) };
 }

@@ -70,6 +70,14 @@ function windowOf(conversation: readonly ConversationEntry[]): readonly Conversa
   return conversation.slice(from);
 }
 
+const speakers = { caller: 'Caller', agent: 'Agent', note: 'Note' } as const;
+
+/** The newest of the conversation as text, a line per entry, within the bounds; results of functions are left out. */
+export const transcriptWindow = (conversation: readonly ConversationEntry[]): string =>
+  windowOf(conversation)
+    .flatMap((entry) => (entry.role === 'tool' ? [] : [`${speakers[entry.role]}: ${entry.text}`]))
+    .join('\n');
+
 /** What a pass of the model is told beside the conversation. */
 export interface PassNotes {
   /** Words of the reply in progress that were given to the voice and not yet reported as heard. */

@@ -1,4 +1,5 @@
 import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-model.js';
+import type { ExtractionRequest } from './extraction.js';
 
 /**
  * The contract between the workflow engine (step.ts, pure) and the call that runs it.
@@ -8,8 +9,10 @@ import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-
  * - An uninterrupted `reply-heard` is sent once every action of the reply is done: the model's pass reported, all speech played.
  * - An interruption aborts the pass in flight and drops the rest. Then `reply-heard` with `isInterrupted`, also where nothing was
  *   heard, and no `model-finished` of the aborted pass.
- * - `caller-turn`, a `dtmf-received` that takes an edge, `transfer-failed` and `end-requested` begin a new reply. Sent while one is in
- *   progress they count as its end: the pass in flight is aborted and not reported. End it with `reply-heard` first where it can be.
+ * - `caller-turn`, `transfer-failed`, `end-requested`, and a `dtmf-received` or `timer-fired` that takes an edge begin a new reply. Sent while
+ *   one is in progress they count as its end: the pass in flight is aborted and not reported. End it with `reply-heard` first where it can be.
+ * - There is one timer: `set-timer` replaces the one that runs. Actions that need no speech (timer, silence limit, `stop-speech`,
+ *   `cancel-transfer`) are carried out at once.
  * - `hang-up` and `transfer` come once the words before them were heard; `hang-up` is the last action of a run.
  */
 
@@ -34,12 +37,11 @@ export type HangUpReason =
   | 'operator_hangup'
   | 'vendor_error';
 
-/** Where a transfer goes. `originId` is the prompted node the call returns to when the transfer fails without an edge for it. */
+/** Where a transfer goes. */
 export interface TransferPlan {
   readonly destination: string;
   readonly mode: 'cold' | 'warm';
   readonly timeoutSeconds: number;
-  readonly originId: string;
 }
 
 /** A reply in progress, whatever follows it. */
@@ -56,6 +58,8 @@ interface Replying {
 /** What the engine is waiting for. */
 export type WorkflowPhase =
   | { readonly name: 'not-started' }
+  /** The caller may speak first; when the time is up, or with the caller's words, the agent greets. */
+  | { readonly name: 'delayed' }
   /** The agent speaks fixed words or the model is asked. */
   | (Replying & { readonly then: 'listen' })
   /** The last words. `isForced`: nothing may interrupt them any more. */
@@ -66,9 +70,21 @@ export type WorkflowPhase =
   | { readonly name: 'transferring'; readonly passesLeft: number; readonly transfer: TransferPlan }
   | { readonly name: 'ended'; readonly reason: HangUpReason };
 
+/** Keys pressed at the node the call is at, and not yet made use of. */
+export interface KeysPressed {
+  readonly digits: string;
+  /** How often a `collectDigits` node has asked again. */
+  readonly attempt: number;
+}
+
 /** The whole state of one run's workflow: plain data, replayable from the run's events. */
 export interface WorkflowState {
   readonly nodeId: string;
+  /** The prompted node the call was at last: it returns there when a transfer fails without an edge for it. */
+  readonly originId: string;
+  readonly keys: KeysPressed;
+  /** Edges that silence took since the caller last said or pressed something. */
+  readonly silencesTaken: number;
   readonly phase: WorkflowPhase;
   /** Names of the nodes entered, in order: `gathered_context.nodes_visited`. */
   readonly nodesVisited: readonly string[];
@@ -90,7 +106,11 @@ export type WorkflowEvent =
   /** All queued speech of the reply has been heard, or was cut off after `heardText`. */
   | { readonly type: 'reply-heard'; readonly heardText: string; readonly isInterrupted: boolean }
   | { readonly type: 'dtmf-received'; readonly digit: string }
-  /** The caller has been silent for the idle time-out, for the `count`th time in a row. */
+  /** The time of `set-timer` is up. */
+  | { readonly type: 'timer-fired' }
+  /** Values were learnt in the background; what they lead to happens at the next change of turn. */
+  | { readonly type: 'variables-learned'; readonly values: Variables }
+  /** The caller has been silent for the idle time-out, or for the silence limit that was set, for the `count`th time in a row. */
   | { readonly type: 'caller-idle'; readonly count: number }
   | { readonly type: 'transfer-failed'; readonly reason: string }
   /** The call must end: maximum duration, quota, drain. The engine says goodbye first. */
@@ -116,6 +136,17 @@ export type WorkflowAction =
   | { readonly type: 'hang-up'; readonly reason: HangUpReason }
   /** Transfer: everything said was heard. */
   | { readonly type: 'transfer'; readonly destination: string; readonly mode: 'cold' | 'warm'; readonly timeoutSeconds: number }
+  /** Ask the model in the background; `variables-learned` brings what it found. Nothing waits for it. */
+  | { readonly type: 'extract-variables'; readonly request: ExtractionRequest }
+  /** The other side need not answer any more: the caller does something else. */
+  | { readonly type: 'cancel-transfer' }
+  /** The caller pressed a key: the words being spoken stop. `reply-heard` with `isInterrupted` follows. */
+  | { readonly type: 'stop-speech' }
+  /** Send `timer-fired` in so many ms. */
+  | { readonly type: 'set-timer'; readonly delayMs: number }
+  | { readonly type: 'cancel-timer' }
+  /** From now on `caller-idle` comes after so much silence of both sides; null: after the idle time-out of the settings. */
+  | { readonly type: 'set-silence-limit'; readonly delayMs: number | null }
   | { readonly type: 'node-entered'; readonly nodeId: string; readonly name: string };
 
 /** The result of one step. */

@@ -1,17 +1,13 @@
-import { toolNameOf } from './graph.js';
+import { checkExits } from './exit-checks.js';
 import type { DocumentOutline, EdgeOutline, NodeOutline } from './outline.js';
-import type { Problem } from './problems.js';
+import { edgeProblem, nodeProblem, type Problem } from './problems.js';
 import type { NodeType } from './schema.js';
 
 /** Types that stand beside the conversation and take no edges. */
 const edgelessTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['globalNode', 'webhook', 'qa', 'trigger']);
 /** Types that pass the call on without the caller having a turn. */
 const silentTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['say', 'transferCall']);
-/** Types whose edges the model chooses. */
-const promptedTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['startCall', 'agentNode', 'endCall']);
 
-const nodeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'node', id, field, message, cure });
-const edgeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'edge', id, field, message, cure });
 const workflowProblem = (field: string, message: string, cure: string): Problem => ({ kind: 'workflow', id: 'workflow', field, message, cure });
 
 /** The document's shape: nodes by id, edges by where they begin and end. */
@@ -70,38 +66,6 @@ function checkEnds(edge: EdgeOutline, shape: Shape): readonly Problem[] {
   });
 }
 
-/** What each type of node asks of its exits. */
-function checkExits(node: NodeOutline, shape: Shape): readonly Problem[] {
-  const exits = shape.outgoing.get(node.id) ?? [];
-  if (node.type === 'say' && exits.length !== 1)
-    return [nodeProblem(node.id, 'edges', `a say node needs exactly one edge out, this one has ${exits.length}`, 'Lead it to the node that goes on.')];
-  if (node.type === 'transferCall' && exits.length > 1)
-    return [nodeProblem(node.id, 'edges', 'a transferCall has one edge out at the most: for its failure', 'Remove the other edges.')];
-  return promptedTypes.has(node.type) ? checkChoices(exits) : [];
-}
-
-/** The model must be able to tell a node's edges apart, and each must say when it is taken. */
-function checkChoices(exits: readonly EdgeOutline[]): readonly Problem[] {
-  const names = new Set<string>();
-  const keys = new Set<string>();
-  return exits.flatMap(({ id, edge }) => {
-    if (edge === null) return [];
-    const { label, condition, when } = edge.data;
-    if (when?.failure === true) return [edgeProblem(id, 'data.when.failure', 'only a transferCall fails', 'Give a condition or digits.')];
-    if (when?.digits !== undefined) {
-      const isTaken = keys.size === keys.add(when.digits).size;
-      return isTaken ? [edgeProblem(id, 'data.when.digits', `another edge takes ${when.digits}`, 'Use another key.')] : [];
-    }
-    if (when !== undefined) return [];
-    if (condition === undefined || condition.trim() === '')
-      return [edgeProblem(id, 'data.condition', 'is required: the model must know when to go this way', 'Describe it in plain words.')];
-    const name = toolNameOf(label);
-    return names.size === names.add(name).size
-      ? [edgeProblem(id, 'data.label', `another edge of this node becomes the function ${name} too`, 'Use a label that differs in a-z and 0-9.')]
-      : [];
-  });
-}
-
 function checkReachable(outline: DocumentOutline, shape: Shape): readonly Problem[] {
   const queue = outline.nodes.filter((node) => node.type === 'startCall').map((node) => node.id);
   if (queue.length === 0) return [];
@@ -118,21 +82,30 @@ function checkReachable(outline: DocumentOutline, shape: Shape): readonly Proble
     .map((node) => nodeProblem(node.id, 'edges', 'no way leads here from the startCall', 'Add an edge to it, or remove the node.'));
 }
 
+/** True for an edge that is taken without the caller having had a turn: out of a node that only speaks, or by a condition. */
+function isSilent(edge: EdgeOutline, shape: Shape): boolean {
+  const type = shape.nodes.get(edge.source)?.type ?? null;
+  const when = edge.edge?.data.when;
+  if (silentTypes.has(type)) return when?.digits === undefined;
+  return type !== 'collectDigits' && when?.expression !== undefined;
+}
+
 /** Nodes on a cycle that gives the caller no turn: what is left after everything that begins or ends such a chain is peeled off. */
 function checkSilentCycles(outline: DocumentOutline, shape: Shape): readonly Problem[] {
-  const silent = new Set(outline.nodes.filter((node) => silentTypes.has(node.type)).map((node) => node.id));
-  const ways = { before: shape.incoming, after: shape.outgoing } as const;
+  const edges = outline.edges.filter((edge) => isSilent(edge, shape));
+  const ways = { before: groupBy(edges, 'target'), after: groupBy(edges, 'source') } as const;
+  const silent = new Set(edges.map((edge) => edge.source));
   const hasWay = (id: string, side: 'before' | 'after'): boolean =>
     (ways[side].get(id) ?? []).some((edge) => silent.has(side === 'before' ? edge.source : edge.target));
   const queue = [...silent];
   for (let id = queue.pop(); id !== undefined; id = queue.pop()) {
     if (!silent.has(id) || (hasWay(id, 'before') && hasWay(id, 'after'))) continue;
     silent.delete(id);
-    for (const edge of shape.outgoing.get(id) ?? []) queue.push(edge.target);
-    for (const edge of shape.incoming.get(id) ?? []) queue.push(edge.source);
+    for (const edge of ways.after.get(id) ?? []) queue.push(edge.target);
+    for (const edge of ways.before.get(id) ?? []) queue.push(edge.source);
   }
   return [...silent].map((id) =>
-    nodeProblem(id, 'edges', 'lies on a loop in which the caller never gets a turn', 'Put an agentNode into the loop, or end it.'),
+    nodeProblem(id, 'edges', 'lies on a loop in which the caller never gets a turn', 'Let the model or a key choose one of its edges, or end the loop.'),
   );
 }
 
@@ -147,7 +120,7 @@ export function checkGraph(outline: DocumentOutline): readonly Problem[] {
     ...checkIds(outline),
     ...checkCounts(outline),
     ...outline.edges.flatMap((edge) => checkEnds(edge, shape)),
-    ...outline.nodes.flatMap((node) => checkExits(node, shape)),
+    ...outline.nodes.flatMap((node) => checkExits(node, shape.outgoing.get(node.id) ?? [])),
     ...checkReachable(outline, shape),
     ...checkSilentCycles(outline, shape),
   ];

@@ -1,4 +1,6 @@
 import type { ModelTool } from '../speech/language-model.js';
+import type { Expression } from './expression.js';
+import type { ExtractionVariable } from './extraction.js';
 import type { WorkflowTexts } from './settings.js';
 import type { Template } from './template.js';
 
@@ -9,6 +11,27 @@ export interface GraphEdge {
   readonly label: string;
   /** Said on the way where the model said nothing itself; null where nothing is. */
   readonly transitionSpeech: Template | null;
+}
+
+/** An edge that is taken where its condition holds. */
+export interface ConditionalEdge {
+  readonly condition: Expression;
+  readonly edge: GraphEdge;
+}
+
+/** The edge that silence takes. */
+export interface SilenceEdge {
+  readonly delayMs: number;
+  readonly edge: GraphEdge;
+}
+
+/** Null-prototype: edges by the keys that take them. */
+export type EdgesByDigits = Readonly<Record<string, GraphEdge>>;
+
+/** What is collected when a node is left. */
+export interface ExtractionPlan {
+  readonly prompt: Template | null;
+  readonly variables: readonly ExtractionVariable[];
 }
 
 /** A node whose words come from the model. */
@@ -25,17 +48,46 @@ export interface PromptedNode {
   /** Functions the model may call here, one per edge. */
   readonly tools: readonly ModelTool[];
   readonly edgesByTool: Readonly<Record<string, GraphEdge>>;
-  readonly edgesByDigit: Readonly<Record<string, GraphEdge>>;
+  readonly edgesByDigits: EdgesByDigits;
+  /** In the document's order; the first that holds is taken. */
+  readonly conditions: readonly ConditionalEdge[];
+  readonly onSilence: SilenceEdge | null;
+  /** How long the greeting waits for the caller to speak first. Null: not at all. Only on `startCall`. */
+  readonly startDelayMs: number | null;
+  readonly extraction: ExtractionPlan | null;
 }
 
-/** Fixed words; the call goes on along the one edge out. */
+/** Fixed words; the call goes on along the first edge whose condition holds, else along the one without. */
 export interface SayNode {
   readonly type: 'say';
   readonly id: string;
   readonly name: string;
   readonly text: Template;
   readonly allowInterrupt: boolean;
+  readonly conditions: readonly ConditionalEdge[];
   readonly next: GraphEdge;
+}
+
+/** Keys asked of the caller. */
+export interface CollectNode {
+  readonly type: 'collectDigits';
+  readonly id: string;
+  readonly name: string;
+  readonly prompt: Template;
+  readonly minDigits: number;
+  readonly maxDigits: number;
+  /** The key that ends the input; empty: none does. */
+  readonly terminator: string;
+  /** Silence that ends the input, from the prompt's end or the last key. */
+  readonly timeoutMs: number;
+  readonly retries: number;
+  /** Null: the digits only choose the edge. */
+  readonly variable: string | null;
+  readonly isSensitive: boolean;
+  readonly edgesByDigits: EdgesByDigits;
+  readonly conditions: readonly ConditionalEdge[];
+  readonly onFailure: GraphEdge | null;
+  readonly next: GraphEdge | null;
 }
 
 /** A transfer, and where the call goes when it fails. */
@@ -48,10 +100,12 @@ export interface TransferNode {
   readonly timeoutSeconds: number;
   readonly message: Template;
   readonly onFailure: GraphEdge | null;
+  /** Keys that leave the transfer. */
+  readonly edgesByDigits: EdgesByDigits;
 }
 
 /** A node the call can be at. */
-export type GraphNode = PromptedNode | SayNode | TransferNode;
+export type GraphNode = PromptedNode | SayNode | TransferNode | CollectNode;
 
 /** A document made ready to run: immutable, shared by all calls of a version. */
 export interface WorkflowGraph {
@@ -60,6 +114,8 @@ export interface WorkflowGraph {
   readonly nodes: Readonly<Record<string, GraphNode>>;
   readonly idle: { readonly checks: readonly string[]; readonly goodbye: string };
   readonly texts: WorkflowTexts;
+  /** Variables whose values never leave the call. */
+  readonly sensitiveVariables: readonly string[];
 }
 
 /** Longest name of a function, characters: the limit of the common model vendors. */

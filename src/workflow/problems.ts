@@ -36,3 +36,9 @@ function issueProblem(issue: z.core.$ZodIssue, place: ProblemPlace): readonly Pr
 export function issueProblems(issues: readonly z.core.$ZodIssue[], place: ProblemPlace): readonly Problem[] {
   return issues.flatMap((issue) => issueProblem(issue, place));
 }
+
+/** A problem of one node. */
+export const nodeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'node', id, field, message, cure });
+
+/** A problem of one edge. */
+export const edgeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'edge', id, field, message, cure });

@@ -1,6 +1,17 @@
-import { modelMessages } from './conversation.js';
-import type { HangUpReason, TransferPlan, WorkflowAction, WorkflowPhase, WorkflowState, WorkflowStep } from './engine.js';
-import type { GraphNode, PromptedNode, WorkflowGraph } from './graph.js';
+import { appendEntry, modelMessages } from './conversation.js';
+import type {
+  ConversationEntry,
+  HangUpReason,
+  KeysPressed,
+  TransferPlan,
+  Variables,
+  WorkflowAction,
+  WorkflowPhase,
+  WorkflowState,
+  WorkflowStep,
+} from './engine.js';
+import { isExpressionTrue } from './expression.js';
+import type { ConditionalEdge, GraphEdge, GraphNode, PromptedNode, WorkflowGraph } from './graph.js';
 import { renderSystemPrompt } from './prompt.js';
 import { renderTemplate, type Template } from './template.js';
 
@@ -10,6 +21,9 @@ export const MAX_PASSES = 3;
 const MAX_FAILED_PASSES = 3;
 /** Names kept in `nodesVisited`; the oldest go first. */
 const MAX_NODES_VISITED = 1000;
+
+/** No key was pressed at this node. */
+export const noKeys: KeysPressed = { digits: '', attempt: 0 };
 
 /** What the engine is told with every event. */
 export interface StepContext {
@@ -25,8 +39,6 @@ export interface Reply {
   readonly actions: readonly WorkflowAction[];
   readonly spoken: string;
   readonly passesLeft: number;
-  /** The prompted node the call was at last. */
-  readonly originId: string;
 }
 
 /** The node with this id. A compiled graph has it; a state of another graph may not. */
@@ -35,13 +47,31 @@ export const nodeAt = (graph: WorkflowGraph, id: string): GraphNode | undefined 
 /** The prompted node with this id, if it is one. */
 export function promptedAt(graph: WorkflowGraph, id: string): PromptedNode | undefined {
   const node = nodeAt(graph, id);
-  return node === undefined || node.type === 'say' || node.type === 'transferCall' ? undefined : node;
+  return node !== undefined && isPrompted(node) ? node : undefined;
 }
 
-const originOf = (graph: WorkflowGraph, { nodeId, phase }: WorkflowState): string => {
-  if (promptedAt(graph, nodeId) !== undefined) return nodeId;
-  return phase.name === 'transferring' ? phase.transfer.originId : graph.startId;
-};
+const isPrompted = (node: GraphNode): node is PromptedNode => node.type === 'startCall' || node.type === 'agentNode' || node.type === 'endCall';
+
+/** True where a caller's turn is answered: nobody is ending or handing over the call. */
+export const isConversing = ({ phase }: WorkflowState): boolean =>
+  phase.name === 'listening' || phase.name === 'delayed' || (phase.name === 'replying' && phase.then === 'listen');
+
+/** The first edge whose condition holds. */
+export const holdingEdge = (conditions: readonly ConditionalEdge[], variables: Variables): GraphEdge | undefined =>
+  conditions.find(({ condition }) => isExpressionTrue(condition, variables))?.edge;
+
+/** Nothing happens. */
+export const stay = (state: WorkflowState): WorkflowStep => ({ state, actions: [] });
+
+/** The reply's state with one entry of the conversation more. */
+export const withEntry = (reply: Reply, entry: ConversationEntry): Reply => ({
+  ...reply,
+  state: { ...reply.state, conversation: appendEntry(reply.state.conversation, entry) },
+});
+
+/** The variables with one more or another value. */
+export const withVariable = (variables: Variables, name: string, value: unknown): Variables =>
+  Object.assign(Object.create(null) as Record<string, unknown>, variables, { [name]: value });
 
 /** A new reply, with every pass still allowed. */
 export const beginReply = (graph: WorkflowGraph, state: WorkflowState, { wallMs }: StepContext): Reply => ({
@@ -51,7 +81,6 @@ export const beginReply = (graph: WorkflowGraph, state: WorkflowState, { wallMs 
   actions: [],
   spoken: '',
   passesLeft: MAX_PASSES,
-  originId: originOf(graph, state),
 });
 
 /** The reply in progress, taken up after the model's pass. */
@@ -72,15 +101,21 @@ export function speak(reply: Reply, text: string, allowInterrupt: boolean): Repl
 
 /** Moves to a node. */
 export function enter(reply: Reply, node: GraphNode): Reply {
-  const isPrompted = node.type !== 'say' && node.type !== 'transferCall';
+  const { state } = reply;
   return {
     ...reply,
-    state: { ...reply.state, nodeId: node.id, nodesVisited: [...reply.state.nodesVisited.slice(1 - MAX_NODES_VISITED), node.name] },
+    state: {
+      ...state,
+      nodeId: node.id,
+      originId: isPrompted(node) ? node.id : state.originId,
+      keys: noKeys,
+      nodesVisited: [...state.nodesVisited.slice(1 - MAX_NODES_VISITED), node.name],
+    },
     actions: [...reply.actions, { type: 'node-entered', nodeId: node.id, name: node.name }],
-    originId: isPrompted ? node.id : reply.originId,
   };
 }
 
+/** Ends the step in a phase. */
 const finish = ({ state, actions }: Reply, phase: WorkflowPhase): WorkflowStep => ({ state: { ...state, phase }, actions });
 
 const replying = ({ passesLeft, spoken }: Reply, isModelPending: boolean) => ({ name: 'replying', passesLeft, isModelPending, spoken }) as const;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseExpression } from './expression-parser.js';
 import { qaSchema, webhookSchema } from './nodes/after-call-nodes.js';
 import { agentNodeSchema, endCallSchema, globalNodeSchema, sayNodeSchema, startCallSchema } from './nodes/conversation-nodes.js';
 import { idSchema, MAX_EDGES, MAX_NODES, MAX_SPOKEN_LENGTH, nameSchema, spokenSchema } from './nodes/shared.js';
@@ -38,6 +39,15 @@ export const nodeSchema = z.discriminatedUnion('type', [
   triggerSchema,
 ]);
 
+const expressionSchema = z
+  .string()
+  .min(1)
+  .max(1000)
+  .superRefine((source, context) => {
+    const result = parseExpression(source);
+    if (!result.ok) context.addIssue({ code: 'custom', message: `is no condition, at character ${result.position}: ${result.message}` });
+  });
+
 /** What takes an edge without asking the model: exactly one of the fields. Tried before the model's edges. */
 const edgeWhenSchema = z
   .strictObject({
@@ -46,9 +56,9 @@ const edgeWhenSchema = z
       .regex(/^[0-9*#]{1,20}$/, 'must be keys of a phone: 0-9, * and #')
       .optional()
       .meta({ description: 'Keys the caller presses.' }),
-    expression: z.string().min(1).max(1000).optional().meta({ description: 'A condition over the call’s variables.' }),
+    expression: expressionSchema.optional().meta({ description: 'A condition over the call’s variables.' }),
     timeout_seconds: z.number().min(1).max(300).optional().meta({ description: 'Silence of this length.' }),
-    failure: z.literal(true).optional().meta({ description: 'The node could not do its work: a transfer that failed.' }),
+    failure: z.literal(true).optional().meta({ description: 'The node could not do its work: a transfer failed, or no valid keys came.' }),
   })
   .refine((value) => Object.values(value).filter((field) => field !== undefined).length === 1, 'must hold exactly one of digits, expression, timeout_seconds, failure');
 

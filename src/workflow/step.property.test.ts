@@ -6,10 +6,12 @@ import { toolNameOf, type WorkflowGraph } from './graph.js';
 import { endReasons } from '../runs/lifecycle.js';
 import { MAX_PASSES } from './reply.js';
 import { step } from './step.js';
+import { waitOf } from './waits.js';
 
 const texts = fc.constantFrom('', ' ', 'Words.', '{{name}}', '{{missing | words}}', '{{__proto__}}');
 const destinations = fc.constantFrom('+15551234567', 'sip:a@b.example', '{{missing}}', '{{name}}');
-const kinds = fc.constantFrom('agentNode', 'agentNode', 'endCall', 'say', 'transferCall');
+const kinds = fc.constantFrom('agentNode', 'agentNode', 'endCall', 'say', 'transferCall', 'collectDigits');
+const conditions = fc.constantFrom('last_digit == "5"', 'exists keys', 'keys > 5', 'x', 'not x', 'name matches "a*"', 'missing');
 
 interface Plan {
   readonly kind: string;
@@ -17,6 +19,7 @@ interface Plan {
   readonly destination: string;
   readonly targets: readonly number[];
   readonly speech: string;
+  readonly condition: string;
   readonly isPolite: boolean;
 }
 
@@ -24,44 +27,55 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   kind: kinds,
   text: texts,
   destination: destinations,
-  targets: fc.array(fc.nat(100), { minLength: 1, maxLength: 4 }),
+  targets: fc.array(fc.nat(100), { minLength: 1, maxLength: 5 }),
   speech: texts,
+  condition: conditions,
   isPolite: fc.boolean(),
 });
 
 /**
  * A sound graph: node i is reached from an earlier prompted node; a fixed text leads on to a later node or to the agent at the end, so
- * that no loop is silent; agents lead anywhere.
+ * that no loop is silent, and so does a condition; agents and collected keys lead anywhere.
  */
-function soundGraph(greeting: string, plans: readonly Plan[]): WorkflowGraph {
+function soundGraph({ greeting, isDelayed }: { readonly greeting: string; readonly isDelayed: boolean }, plans: readonly Plan[]): WorkflowGraph {
   const last = plans.length;
   const nodes = [
-    node('n0', 'startCall', { greeting }),
+    node('n0', 'startCall', { greeting, delayed_start: isDelayed }),
     ...plans.map(({ kind, text, destination, isPolite }, index) => {
       const id = `n${index + 1}`;
       if (kind === 'say') return node(id, kind, { text: text.trim() === '' ? 'Fixed.' : text });
+      if (kind === 'collectDigits')
+        return node(id, kind, { prompt: text.trim() === '' ? 'Keys?' : text, max_digits: 2, retries: 1, variable: 'keys', sensitive: isPolite });
       if (kind === 'transferCall') return node(id, kind, { destination, message: text });
-      return node(id, kind, { allow_interrupt: isPolite });
+      return node(id, kind, { allow_interrupt: isPolite, extraction_enabled: isPolite, extraction_variables: [{ name: 'x', type: 'boolean' }] });
     }),
     node(`n${last + 1}`, 'agentNode'),
   ];
-  const edges = plans.flatMap(({ kind, targets, speech }, index) => {
+  const edges = plans.flatMap(({ kind, targets, speech, condition }, index) => {
     const id = index + 1;
     const onward = `n${id + 1 + ((targets[0] ?? 0) % (last + 1 - index))}`;
     const later = onward === `n${last + 2}` ? `n${last + 1}` : onward;
     const reach = edge('n0', `n${id}`, { label: `to ${id}`, transition_speech: speech }, `reach${id}`);
-    if (kind === 'say') return [reach, edge(`n${id}`, later, {}, `on${id}`)];
-    if (kind === 'transferCall') return [reach, edge(`n${id}`, later, { when: { failure: true } }, `on${id}`)].slice(0, 1 + (targets.length % 2));
+    const holding = edge(`n${id}`, later, { when: { expression: condition } }, `if${id}`);
+    const anywhere = `n${1 + ((targets[1] ?? 0) % (last + 1))}`;
+    if (kind === 'say') return [reach, holding, edge(`n${id}`, `n${last + 1}`, {}, `on${id}`)];
+    if (kind === 'transferCall')
+      return [reach, edge(`n${id}`, anywhere, { when: { digits: '5' } }, `key${id}`), edge(`n${id}`, later, { when: { failure: true } }, `on${id}`)].slice(0, 1 + (targets.length % 3));
     if (kind === 'endCall') return [reach];
+    if (kind === 'collectDigits') {
+      const ways = [{}, { when: { failure: true } }, { when: { expression: condition } }, { when: { digits: '15' } }];
+      return [reach, ...ways.slice(targets.length > 3 ? 1 : 0, 1 + targets.length).map((data, way) => edge(`n${id}`, anywhere, data, `way${id}.${way}`))];
+    }
+    const whens = [undefined, undefined, { timeout_seconds: 5 }, { digits: '1' }, { digits: '15' }];
     const ways = targets.map((target, way) =>
-      edge(`n${id}`, `n${1 + (target % (last + 1))}`, { label: `way ${way}`, transition_speech: speech, ...(way === 3 ? { when: { digits: '1' } } : {}) }, `way${id}.${way}`),
+      edge(`n${id}`, `n${1 + (target % (last + 1))}`, { label: `way ${way}`, transition_speech: speech, ...(whens[way] === undefined ? {} : { when: whens[way] }) }, `way${id}.${way}`),
     );
-    return [reach, ...ways];
+    return [reach, ...ways, ...(targets.length % 2 === 0 ? [holding] : [])];
   });
   return graphOf(nodes, [...edges, edge('n0', `n${last + 1}`, { label: 'to last' }, 'last'), edge(`n${last + 1}`, `n${last + 1}`, { label: 'again' })]);
 }
 
-const graphs = fc.tuple(texts, fc.array(plan, { maxLength: 8 })).map(([greeting, plans]) => soundGraph(greeting, plans));
+const graphs = fc.tuple(fc.record({ greeting: texts, isDelayed: fc.boolean() }), fc.array(plan, { maxLength: 8 })).map(([beginning, plans]) => soundGraph(beginning, plans));
 
 const toolNames = [...Array.from({ length: 9 }, (_, index) => toolNameOf(`to ${index + 1}`)), 'way_0', 'way_1', 'way_2', 'to_last', 'again', 'nowhere', '__proto__', 'constructor'];
 const toolCalls = fc.array(fc.record({ id: fc.string(), name: fc.constantFrom(...toolNames), argumentsJson: fc.constantFrom('{}', '', '{"broken', 'null') }), { maxLength: 3 });
@@ -77,21 +91,25 @@ const endRequested: fc.Arbitrary<WorkflowEvent> = fc.record({
   reason: fc.constantFrom('max_duration' as const, 'quota_exceeded' as const, 'drained' as const, 'operator_hangup' as const),
 });
 const replyHeard: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('reply-heard' as const), heardText: words, isInterrupted: fc.boolean() });
+const learnt: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('variables-learned' as const), values: fc.record({ x: fc.boolean(), __proto__: fc.jsonValue() }) });
+const timerFired = fc.constant<WorkflowEvent>({ type: 'timer-fired' });
 const anyEvent = fc.oneof(
   { arbitrary: callerTurn, weight: 4 },
   { arbitrary: modelFinished, weight: 6 },
   { arbitrary: replyHeard, weight: 6 },
   { arbitrary: fc.constant<WorkflowEvent>({ type: 'model-failed' }), weight: 2 },
-  { arbitrary: fc.oneof(digit, idle, transferFailed, fc.constant<WorkflowEvent>({ type: 'call-started' })), weight: 4 },
+  { arbitrary: fc.oneof(digit, timerFired), weight: 6 },
+  { arbitrary: fc.oneof(idle, learnt, transferFailed, fc.constant<WorkflowEvent>({ type: 'call-started' })), weight: 4 },
   { arbitrary: endRequested, weight: 1 },
 );
 
 /** Steps until a call whose caller is silent must be over: passes, reports, transfers and checks, with room to spare. */
-const MAX_STEPS_TO_END = 40;
+const MAX_STEPS_TO_END = 150;
 
 /** What a shell that keeps the rules sends next while the caller says nothing and the model answers as it is told. */
-function nextOfSilence(state: WorkflowState, model: WorkflowEvent, idleCount: number): WorkflowEvent {
+function nextOfSilence(graph: WorkflowGraph, state: WorkflowState, model: WorkflowEvent, idleCount: number): WorkflowEvent {
   const { phase } = state;
+  if (waitOf(graph, state) !== null && phase.name !== 'replying') return { type: 'timer-fired' };
   switch (phase.name) {
     case 'not-started':
       return { type: 'call-started' };
@@ -111,7 +129,7 @@ function driveToEnd(graph: WorkflowGraph, from: WorkflowState, model: WorkflowEv
   let idleCount = 0;
   for (let count = 0; state.phase.name !== 'ended'; count += 1) {
     if (count >= MAX_STEPS_TO_END) throw new Error(`still ${JSON.stringify(state.phase)}`);
-    const event = nextOfSilence(state, model, (idleCount += state.phase.name === 'listening' ? 1 : 0));
+    const event = nextOfSilence(graph, state, model, (idleCount += state.phase.name === 'listening' ? 1 : 0));
     const result = step(graph, state, event, { wallMs: testWallMs });
     state = result.state;
     actions.push(...result.actions);
@@ -126,11 +144,14 @@ describe('any graph and any order of events', () => {
     fc.assert(
       fc.property(graphs, fc.array(anyEvent, { maxLength: 40 }), modelFinished, (graph, events, model) => {
         const call = createWorkflowCall(graph, { name: 'Ada' });
+        let isTimed = false;
         for (const event of [{ type: 'call-started' as const }, ...events]) {
           const stored = JSON.parse(JSON.stringify(call.state)) as WorkflowState;
           const replayed = step(graph, stored, event, { wallMs: testWallMs });
           const actions = call.send(event);
           expect(JSON.stringify(replayed)).toBe(JSON.stringify({ state: call.state, actions }));
+          for (const action of actions) if (action.type === 'set-timer' || action.type === 'cancel-timer') isTimed = action.type === 'set-timer';
+          expect(isTimed).toBe(waitOf(graph, call.state) !== null);
         }
         const all = [...call.actions, ...driveToEnd(graph, call.state, model)];
         const [hangUp, ...others] = hangUps(all);
@@ -145,30 +166,46 @@ describe('any graph and any order of events', () => {
 });
 
 /** One move of a call whose shell keeps the rules. */
-type Move = { readonly kind: 'hear' | 'interrupt' | 'caller' | 'fail' | 'silent' | 'model'; readonly text: string; readonly tools: readonly string[] };
+type Move = { readonly kind: 'hear' | 'interrupt' | 'caller' | 'fail' | 'silent' | 'model' | 'key' | 'learn'; readonly text: string; readonly tools: readonly string[] };
 
 const move: fc.Arbitrary<Move> = fc.record({
-  kind: fc.constantFrom('hear' as const, 'interrupt' as const, 'caller' as const, 'fail' as const, 'silent' as const, 'model' as const, 'model' as const),
+  kind: fc.constantFrom('hear' as const, 'interrupt' as const, 'caller' as const, 'fail' as const, 'silent' as const, 'model' as const, 'model' as const, 'key' as const, 'learn' as const),
   text: words,
   tools: fc.array(fc.constantFrom(...toolNames), { maxLength: 2 }),
 });
 
+/** Presses a key as the call does: what it makes the agent say takes the place of what is being said. True where it led somewhere. */
+function pressKey(graph: WorkflowGraph, call: WorkflowCall, digit: string): boolean {
+  const event: WorkflowEvent = { type: 'dtmf-received', digit };
+  const { actions } = step(graph, call.state, event, { wallMs: testWallMs });
+  const isSpeaking = actions.some((action) => action.type === 'say' || action.type === 'ask-model');
+  if (isSpeaking && call.state.phase.name === 'replying') call.interrupt('');
+  call.send(event);
+  if (actions.some((action) => action.type === 'stop-speech')) call.interrupt('');
+  return isSpeaking;
+}
+
+const isLedOn = (actions: readonly WorkflowAction[]) => actions.some((action) => action.type === 'node-entered');
+
 /** Makes the move if it is legal now, else the one that is. Returns true where it gave the caller a turn or began anew. */
-function play(call: WorkflowCall, { kind, text, tools }: Move): boolean {
+function play(graph: WorkflowGraph, call: WorkflowCall, { kind, text, tools }: Move): boolean {
   const { phase } = call.state;
+  if (kind === 'key') return pressKey(graph, call, text.length > 4 ? '1' : '5');
+  if (kind === 'learn') return call.send({ type: 'variables-learned', values: { x: text === '' } }).length > 0;
   if (phase.name === 'transferring') {
     call.send({ type: 'transfer-failed', reason: 'busy' });
     return true;
   }
-  if (phase.name === 'listening') {
-    if (kind === 'silent') call.send({ type: 'caller-idle', count: 1 });
+  if (phase.name === 'listening' || phase.name === 'delayed') {
+    if (waitOf(graph, call.state) !== null && kind !== 'caller') call.send({ type: 'timer-fired' });
+    else if (kind === 'silent') call.send({ type: 'caller-idle', count: 1 });
     else call.caller('Something.');
     return true;
   }
   if (kind === 'interrupt') call.interrupt(text.trim());
   else if (call.pass !== null && kind === 'fail') call.modelFails();
   else if (call.pass !== null) call.model(text, ...tools);
-  else call.hear();
+  else return isLedOn(call.hear());
   return false;
 }
 
@@ -183,7 +220,7 @@ describe('a call whose shell keeps the rules', () => {
         for (const next of moves) {
           if (call.state.phase.name === 'ended') break;
           const before = passes();
-          if (play(call, next)) passesBefore = before;
+          if (play(graph, call, next)) passesBefore = before;
           expect(passes() - passesBefore).toBeLessThanOrEqual(MAX_PASSES);
           const { phase } = call.state;
           if (phase.name === 'replying') {

@@ -1,6 +1,6 @@
 import type { ModelToolCall } from '../speech/language-model.js';
-import { appendEntry, appendHeard } from './conversation.js';
-import type { ConversationEntry, WorkflowEvent, WorkflowPhase, WorkflowState, WorkflowStep } from './engine.js';
+import { appendHeard } from './conversation.js';
+import type { WorkflowEvent, WorkflowPhase, WorkflowState, WorkflowStep } from './engine.js';
 import type { GraphEdge, PromptedNode, WorkflowGraph } from './graph.js';
 import {
   askModel,
@@ -8,18 +8,26 @@ import {
   enter,
   failPass,
   fallbackText,
+  holdingEdge,
+  isConversing,
   nodeAt,
+  noKeys,
   promptedAt,
   renderFor,
   resumeReply,
   sayGoodbye,
   speak,
+  stay,
   thenListen,
+  withEntry,
+  withVariable,
   type Reply,
   type StepContext,
 } from './reply.js';
+import { collectKey, finishInput, MAX_SILENCES, pressKey, settleKeys, takeHolding } from './keys.js';
 import { failTransfer, takeEdge } from './transition.js';
-import { copyVariables } from './variables.js';
+import { copyVariables, overlayVariables } from './variables.js';
+import { waitActions, waitOf } from './waits.js';
 
 export type { StepContext } from './reply.js';
 
@@ -29,17 +37,13 @@ type Replying = Extract<WorkflowPhase, { name: 'replying' }>;
 /** A key of a phone (RFC 4733 §3.2). */
 const phoneKey = /^[0-9*#A-D]$/;
 
-const stay = (state: WorkflowState): WorkflowStep => ({ state, actions: [] });
-
-const withEntry = (state: WorkflowState, entry: ConversationEntry): WorkflowState => ({
-  ...state,
-  conversation: appendEntry(state.conversation, entry),
-});
-
 /** The state of a run before its call begins. `variables` (the run's initial context) are copied as plain data. */
 export function startWorkflow(graph: WorkflowGraph, variables: Readonly<Record<string, unknown>>): WorkflowState {
   return {
     nodeId: graph.startId,
+    originId: graph.startId,
+    keys: noKeys,
+    silencesTaken: 0,
     phase: { name: 'not-started' },
     nodesVisited: [],
     variables: copyVariables(variables),
@@ -48,24 +52,36 @@ export function startWorkflow(graph: WorkflowGraph, variables: Readonly<Record<s
   };
 }
 
-/** True where a caller's turn is answered: nobody is ending or handing over the call. */
-const isConversing = ({ phase }: WorkflowState): boolean => phase.name === 'listening' || (phase.name === 'replying' && phase.then === 'listen');
-
 function onCallStarted(reply: Reply): WorkflowStep {
   const { graph, state } = reply;
   const start = promptedAt(graph, graph.startId);
   if (state.phase.name !== 'not-started' || start === undefined) return stay(state);
   const entered = enter(reply, start);
-  const greeting = start.greeting === null ? '' : renderFor(entered, start.greeting);
-  return greeting === '' ? askModel(entered, start) : thenListen(speak(entered, greeting, start.allowInterrupt));
+  const edge = holdingEdge(start.conditions, state.variables);
+  if (edge !== undefined) return takeEdge(entered, edge, false);
+  if (start.startDelayMs === null) return greet(entered, start, false);
+  return { state: { ...entered.state, phase: { name: 'delayed' } }, actions: entered.actions };
 }
+
+/** The first words. A caller who spoke first is answered in the same breath. */
+function greet(reply: Reply, start: PromptedNode, hasCallerSpoken: boolean): WorkflowStep {
+  const greeting = start.greeting === null ? '' : renderFor(reply, start.greeting);
+  const greeted = speak(reply, greeting, start.allowInterrupt);
+  return greeting === '' || hasCallerSpoken ? askModel(greeted, start) : thenListen(greeted);
+}
+
+/** The caller was heard: the silences before no longer count. */
+const heardFrom = (reply: Reply): Reply => ({ ...reply, state: { ...reply.state, silencesTaken: 0 } });
 
 function onCallerTurn(reply: Reply, { text, turnId }: EventOf<'caller-turn'>): WorkflowStep {
   const words = text.trim();
   if (words === '') return stay(reply.state);
-  const state = withEntry(reply.state, { role: 'caller', text: words, turnId });
-  const node = promptedAt(reply.graph, state.nodeId);
-  return isConversing(state) && node !== undefined ? askModel({ ...reply, state }, node) : stay(state);
+  const told = withEntry(heardFrom(reply), { role: 'caller', text: words, turnId });
+  const node = promptedAt(reply.graph, told.state.nodeId);
+  if (!isConversing(told.state) || node === undefined) return stay(told.state);
+  const edge = holdingEdge(node.conditions, told.state.variables);
+  if (edge !== undefined) return takeEdge(told, edge, false);
+  return told.state.phase.name === 'delayed' ? greet(told, node, true) : askModel(told, node);
 }
 
 const chosenEdge = (node: PromptedNode, toolCalls: readonly ModelToolCall[]): GraphEdge | undefined => {
@@ -100,8 +116,11 @@ function onModelFailed(reply: Reply): WorkflowStep {
 function endReply(reply: Reply, phase: Replying, isInterrupted: boolean): WorkflowStep {
   const { state } = reply;
   switch (phase.then) {
-    case 'listen':
-      return stay({ ...state, phase: { name: 'listening' } });
+    case 'listen': {
+      const listening: Reply = { ...reply, state: { ...state, phase: { name: 'listening' } } };
+      // What was learnt while the agent spoke. A caller who interrupts is heard first.
+      return isInterrupted ? stay(listening.state) : takeHolding(listening);
+    }
     case 'hang-up':
       if (isInterrupted && !phase.isForced) return sayGoodbye(reply, reply.graph.texts.goodbye, phase.reason);
       return { state: { ...state, phase: { name: 'ended', reason: phase.reason } }, actions: [{ type: 'hang-up', reason: phase.reason }] };
@@ -125,12 +144,27 @@ function onReplyHeard(reply: Reply, { heardText, isInterrupted }: EventOf<'reply
 
 function onDigit(reply: Reply, digit: string): WorkflowStep {
   if (!phoneKey.test(digit)) return stay(reply.state);
-  const noted = withEntry(reply.state, { role: 'note', text: `The caller pressed ${digit}.` });
-  const variables: WorkflowState['variables'] = Object.assign(Object.create(null) as Record<string, unknown>, noted.variables, { last_digit: digit });
-  const state = { ...noted, variables };
-  const node = promptedAt(reply.graph, state.nodeId);
-  const edge = node === undefined || !Object.hasOwn(node.edgesByDigit, digit) ? undefined : node.edgesByDigit[digit];
-  return edge !== undefined && isConversing(state) ? takeEdge({ ...reply, state }, edge, false) : stay(state);
+  const pressed = heardFrom(reply);
+  const node = nodeAt(reply.graph, reply.state.nodeId);
+  if (node?.type === 'collectDigits') return collectKey(pressed, node, digit);
+  const noted = withEntry(pressed, { role: 'note', text: `The caller pressed ${digit}.` });
+  return pressKey({ ...noted, state: { ...noted.state, variables: withVariable(noted.state.variables, 'last_digit', digit) } }, digit);
+}
+
+function onTimerFired(reply: Reply): WorkflowStep {
+  const { graph, state } = reply;
+  const node = nodeAt(graph, state.nodeId);
+  if (waitOf(graph, state) === null || node === undefined) return stay(state);
+  if (node.type === 'startCall' && state.phase.name === 'delayed') return greet(reply, node, false);
+  return node.type === 'collectDigits' ? finishInput(reply, node) : settleKeys(reply);
+}
+
+/** The silence of a node is over: along its edge, but not for ever. */
+function takeSilence(reply: Reply, edge: GraphEdge): WorkflowStep {
+  const { graph, state } = reply;
+  if (state.silencesTaken >= MAX_SILENCES) return sayGoodbye(reply, graph.idle.goodbye, 'idle_timeout');
+  const silent: Reply = { ...reply, state: { ...state, silencesTaken: state.silencesTaken + 1 } };
+  return takeEdge(withEntry(silent, { role: 'note', text: 'The caller was silent.' }), edge, false);
 }
 
 function onIdle(reply: Reply, count: number): WorkflowStep {
@@ -139,10 +173,17 @@ function onIdle(reply: Reply, count: number): WorkflowStep {
   if (phase.name === 'replying' && !phase.isModelPending) {
     // Both sides are silent, so the reply is over even though nobody said so: never wait for a report that was lost.
     const ended = endReply(reply, phase, false);
-    return phase.then === 'listen' ? onIdle({ ...reply, state: ended.state }, count) : ended;
+    return ended.state.phase.name === 'listening' ? onIdle({ ...reply, state: ended.state }, count) : ended;
   }
+  const node = nodeAt(graph, state.nodeId);
+  if (phase.name === 'delayed' || (phase.name === 'listening' && node?.type === 'collectDigits')) return onTimerFired(reply);
   if (phase.name !== 'listening') return stay(state);
-  const check = graph.idle.checks[Math.max(0, count - 1)];
+  const learnt = promptedAt(graph, state.nodeId);
+  const holding = holdingEdge(learnt?.conditions ?? [], state.variables);
+  if (holding !== undefined) return takeEdge(reply, holding, false);
+  const onSilence = learnt?.onSilence ?? null;
+  if (onSilence !== null) return takeSilence(reply, onSilence.edge);
+  const check = graph.idle.checks[Math.max(0, count - state.silencesTaken - 1)];
   return check === undefined ? sayGoodbye(reply, graph.idle.goodbye, 'idle_timeout') : thenListen(speak(reply, check, true));
 }
 
@@ -165,8 +206,14 @@ function onEndRequested(reply: Reply, reason: EventOf<'end-requested'>['reason']
  * events that mean nothing in a state leave it as it is. Every reply gives the caller something to hear.
  */
 export function step(graph: WorkflowGraph, state: WorkflowState, event: WorkflowEvent, context: StepContext): WorkflowStep {
+  // What is learnt of a call that has ended belongs to it too.
+  if (event.type === 'variables-learned') return stay({ ...state, variables: overlayVariables(state.variables, event.values) });
   if (state.phase.name === 'ended') return stay(state);
-  const reply = beginReply(graph, state, context);
+  const { state: after, actions } = decide(beginReply(graph, state, context), event);
+  return { state: after, actions: [...waitActions(graph, state, after), ...actions] };
+}
+
+function decide(reply: Reply, event: Exclude<WorkflowEvent, { type: 'variables-learned' }>): WorkflowStep {
   switch (event.type) {
     case 'call-started':
       return onCallStarted(reply);
@@ -180,6 +227,8 @@ export function step(graph: WorkflowGraph, state: WorkflowState, event: Workflow
       return onReplyHeard(reply, event);
     case 'dtmf-received':
       return onDigit(reply, event.digit);
+    case 'timer-fired':
+      return onTimerFired(reply);
     case 'caller-idle':
       return onIdle(reply, event.count);
     case 'transfer-failed':

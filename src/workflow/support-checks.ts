@@ -1,8 +1,6 @@
 import type { Problem } from './problems.js';
 import type { NodeType, WorkflowEdge, WorkflowNode } from './schema.js';
 
-/** Types that are refused wherever the document is to run. */
-const unbuiltTypes: ReadonlySet<NodeType> = new Set<NodeType>(['collectDigits']);
 /** Types a draft may hold, and run without; refused at publish. */
 const draftOnlyTypes: ReadonlySet<NodeType> = new Set<NodeType>(['webhook', 'qa', 'trigger']);
 
@@ -20,7 +18,6 @@ function unbuiltFields(node: WorkflowNode): readonly (readonly [field: string, w
   if (node.type !== 'startCall' && node.type !== 'agentNode' && node.type !== 'endCall') return [];
   const { data } = node;
   const asked: (readonly [field: string, what: string, isAsked: boolean])[] = [
-    ['extraction_enabled', 'extraction of variables', data.extraction_enabled],
     ['tool_uuids', 'tools', data.tool_uuids.length > 0],
     ['document_uuids', 'documents', data.document_uuids.length > 0],
     ['mcp_tool_filters', 'MCP tools', Object.keys(data.mcp_tool_filters).length > 0],
@@ -29,7 +26,6 @@ function unbuiltFields(node: WorkflowNode): readonly (readonly [field: string, w
     asked.push(
       ['greeting_type', 'recorded greetings', node.data.greeting_type === 'audio'],
       ['greeting_recording_id', 'recorded greetings', node.data.greeting_recording_id !== undefined],
-      ['delayed_start', 'a delayed start', node.data.delayed_start],
       ['pre_call_fetch_mode', 'fetching before the call', node.data.pre_call_fetch_mode !== 'disabled'],
     );
   }
@@ -38,22 +34,16 @@ function unbuiltFields(node: WorkflowNode): readonly (readonly [field: string, w
 
 /** What the document asks of a node that this version cannot do. Nothing is accepted and ignored. */
 export function checkNodeSupport(node: WorkflowNode, forPublish: boolean): readonly Problem[] {
-  if (unbuiltTypes.has(node.type) || (forPublish && draftOnlyTypes.has(node.type)))
+  if (forPublish && draftOnlyTypes.has(node.type))
     return [unsupported('node', node.id, 'type', `${node.type} nodes`)];
   return unbuiltFields(node).map(([field, what]) => unsupported('node', node.id, `data.${field}`, what));
 }
 
-/** What the document asks of an edge that this version cannot do. `sourceType` is null where the source is unknown. */
-export function checkEdgeSupport({ id, data }: WorkflowEdge, sourceType: NodeType | null): readonly Problem[] {
-  const { when } = data;
-  const asked: readonly (readonly [field: string, what: string, isAsked: boolean])[] = [
-    ['transition_speech_type', 'recorded transition speech', data.transition_speech_type === 'audio'],
-    ['transition_speech_recording_id', 'recorded transition speech', data.transition_speech_recording_id !== undefined],
-    ['when.expression', 'conditions over variables', when?.expression !== undefined],
-    ['when.timeout_seconds', 'time-outs', when?.timeout_seconds !== undefined],
-    ['when.digits', 'more than one key', (when?.digits?.length ?? 0) > 1],
-    ['when', 'conditions after a say node', sourceType === 'say' && when !== undefined],
-    ['when.digits', 'keys during a transfer', sourceType === 'transferCall' && when?.digits !== undefined],
+/** What the document asks of an edge that this version cannot do. */
+export function checkEdgeSupport({ id, data }: WorkflowEdge): readonly Problem[] {
+  const asked: readonly (readonly [field: string, isAsked: boolean])[] = [
+    ['transition_speech_type', data.transition_speech_type === 'audio'],
+    ['transition_speech_recording_id', data.transition_speech_recording_id !== undefined],
   ];
-  return asked.flatMap(([field, what, isAsked]) => (isAsked ? [unsupported('edge', id, `data.${field}`, what)] : []));
+  return asked.flatMap(([field, isAsked]) => (isAsked ? [unsupported('edge', id, `data.${field}`, 'recorded transition speech')] : []));
 }

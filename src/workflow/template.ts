@@ -88,7 +88,8 @@ const ownValue = (holder: unknown, key: string): unknown =>
     ? (holder as Readonly<Record<string, unknown>>)[key]
     : undefined;
 
-function lookUp(variables: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
+/** The value of a dotted path; undefined where it is missing. Prototype keys find nothing. */
+export function variableAt(variables: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
   const [root = '', ...rest] = path;
   const isPrefixed = rest.length > 0 && contextPrefixes.has(root) && !Object.hasOwn(variables, root);
   return (isPrefixed ? rest : path).reduce<unknown>(ownValue, variables);
@@ -132,7 +133,7 @@ function renderSegment(segment: TemplateSegment, variables: Readonly<Record<stri
     case 'literal':
       return segment.text;
     case 'variable':
-      return textOf(lookUp(variables, segment.path)) || segment.fallback;
+      return textOf(variableAt(variables, segment.path)) || segment.fallback;
     case 'time':
     case 'weekday':
       return wallTime(segment.kind, segment.timeZone, wallMs);
@@ -154,14 +155,18 @@ export function renderTemplate(template: Template, variables: Readonly<Record<st
   return output;
 }
 
-/** Variables a template needs and has no default for: root names, context prefix dropped. */
-export function requiredVariables(template: Template): readonly string[] {
-  return template.flatMap((segment) => {
-    if (segment.kind !== 'variable' || segment.fallback !== '') return [];
-    const [root = '', next] = segment.path;
-    return [contextPrefixes.has(root) && next !== undefined ? next : root];
-  });
+/** The variable a dotted path begins with, context prefix dropped. */
+export function rootOf([root = '', next]: readonly string[]): string {
+  return contextPrefixes.has(root) && next !== undefined ? next : root;
 }
+
+/** Variables a template reads, with a default or without: root names, context prefix dropped. */
+export const templateVariables = (template: Template): readonly string[] =>
+  template.flatMap((segment) => (segment.kind === 'variable' ? [rootOf(segment.path)] : []));
+
+/** Those of {@link templateVariables} that have no default. */
+export const requiredVariables = (template: Template): readonly string[] =>
+  templateVariables(template.filter((segment) => segment.kind !== 'variable' || segment.fallback === ''));
 
 /** Expressions of a template that are none. */
 export const invalidExpressions = (template: Template): readonly string[] =>

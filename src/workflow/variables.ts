@@ -68,7 +68,11 @@ export function mergeVariables(base: unknown, extra: unknown, reserved: Iterable
   return merged;
 }
 
-/** What a conversation added to or changed of the variables it began with. */
-export function changedVariables(before: Variables, after: Variables): Variables {
-  return Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value));
+/** `base` with what was learnt laid over it, as null-prototype JSON data; what was learnt keeps to the caps of {@link mergeVariables}. */
+export const overlayVariables = (base: Variables, learnt: unknown): Variables =>
+  Object.assign(Object.create(null) as Record<string, unknown>, base, mergeVariables(null, learnt));
+
+/** What a conversation added to or changed of the variables it began with; those named in `secret` are left out. */
+export function changedVariables(before: Variables, after: Variables, secret: readonly string[] = []): Variables {
+  return Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value && !secret.includes(name)));
 }

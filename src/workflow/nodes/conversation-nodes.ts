@@ -7,8 +7,8 @@ export const startCallSchema = nodeOf('startCall', {
   greeting_type: z.enum(['text', 'audio']).default('text'),
   greeting: spokenSchema.default('').meta({ description: 'First words, spoken as they stand; empty: the model greets.' }),
   greeting_recording_id: idSchema.optional(),
-  delayed_start: z.boolean().default(false),
-  delayed_start_duration: z.number().min(0.1).max(10).default(2).meta({ description: 'Seconds.' }),
+  delayed_start: z.boolean().default(false).meta({ description: 'The caller may speak first: the greeting waits.' }),
+  delayed_start_duration: z.number().min(0.1).max(10).default(2).meta({ description: 'Seconds that it waits at the most.' }),
   pre_call_fetch_mode: z.enum(['disabled', 'always', 'inbound', 'outbound']).default('disabled'),
   pre_call_fetch_url: z.string().max(MAX_SPOKEN_LENGTH).optional(),
   pre_call_fetch_credential_uuid: idSchema.optional(),
@@ -26,7 +26,7 @@ export const endCallSchema = nodeOf('endCall', {
 /** Put before the prompt of every node that asks for it: at most one, no edges. */
 export const globalNodeSchema = nodeOf('globalNode', { name: nameSchema, prompt: promptSchema });
 
-/** Fixed words without a model; the call goes on along the one edge out. */
+/** Fixed words without a model; the call goes on at once. */
 export const sayNodeSchema = nodeOf('say', {
   name: nameSchema,
   text: spokenSchema.refine((value) => value.trim() !== '', 'is required').meta({ description: 'Spoken as it stands.' }),

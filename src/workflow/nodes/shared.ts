@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPrototypeKey } from '../../base/json.js';
 
 /** Most nodes of a document. */
 export const MAX_NODES = 2000;
@@ -27,11 +28,23 @@ export const promptSchema = z
 /** Fixed words; `{{templates}}` are filled in for each call. */
 export const spokenSchema = z.string().max(MAX_SPOKEN_LENGTH).meta({ format: 'template' });
 
+/** Names that say what a call is, or what became of it: nothing the caller says or presses replaces them. */
+const reservedNames: ReadonlySet<string> = new Set([
+  ...['provider', 'direction', 'caller_number', 'called_number', 'agent_uuid', 'call_id', 'session', 'call_sid', 'stream_sid'],
+  ...['nodes_visited', 'last_digit', 'initial_context', 'gathered_context'],
+]);
+
 /** Where the node stands in the editor. */
 const positionSchema = z.strictObject({ x: z.number(), y: z.number() }).default({ x: 0, y: 0 });
 
+/** A variable that the call sets. */
+export const variableNameSchema = z
+  .string()
+  .regex(/^[A-Za-z_]\w{0,63}$/, 'must be letters, digits and underscores')
+  .refine((name) => !isPrototypeKey(name) && !reservedNames.has(name), 'is a name that calls use themselves');
+
 const extractionVariableSchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z_]\w{0,63}$/, 'must be letters, digits and underscores'),
+  name: variableNameSchema,
   type: z.enum(['string', 'number', 'boolean']).default('string'),
   prompt: z.string().max(MAX_SPOKEN_LENGTH).default(''),
 });
@@ -43,8 +56,12 @@ export const promptedFields = {
   add_global_prompt: z.boolean().default(true).meta({ description: 'Put the global node’s prompt before this one.' }),
   allow_interrupt: z.boolean().default(true).meta({ description: 'The caller’s voice stops the agent here.' }),
   extraction_enabled: z.boolean().default(false).meta({ description: 'Collect variables when the call leaves this node.' }),
-  extraction_prompt: z.string().max(MAX_PROMPT_LENGTH).default(''),
-  extraction_variables: z.array(extractionVariableSchema).max(MAX_REFERENCES).default([]),
+  extraction_prompt: z.string().max(MAX_PROMPT_LENGTH).default('').meta({ description: 'What the model is told when it collects them.', format: 'template' }),
+  extraction_variables: z
+    .array(extractionVariableSchema)
+    .max(MAX_REFERENCES)
+    .default([])
+    .meta({ description: 'Each with name, type (string, number or boolean) and prompt: what to look for.' }),
   tool_uuids: z.array(idSchema).max(MAX_REFERENCES).default([]).meta({ description: 'Tools the model may call here.' }),
   document_uuids: z.array(idSchema).max(MAX_REFERENCES).default([]).meta({ description: 'Documents the model may search here.' }),
   mcp_tool_filters: z.record(idSchema, z.array(idSchema).max(MAX_REFERENCES)).default({}),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isTransferDestination } from '../../base/transfer-destination.js';
-import { idSchema, nameSchema, nodeOf, promptSchema, spokenSchema } from './shared.js';
+import { idSchema, nameSchema, nodeOf, spokenSchema, variableNameSchema } from './shared.js';
 
 /** Hands the call to somebody else. */
 export const transferCallSchema = nodeOf('transferCall', {
@@ -16,17 +16,23 @@ export const transferCallSchema = nodeOf('transferCall', {
 /** Keys pressed by the caller, as a menu or as input. */
 export const collectDigitsSchema = nodeOf('collectDigits', {
   name: nameSchema,
-  prompt: promptSchema,
-  min_digits: z.int().min(1).max(64).default(1),
-  max_digits: z.int().min(1).max(64).default(1),
+  prompt: spokenSchema
+    .refine((value) => value.trim() !== '', 'is required')
+    .meta({ description: 'Spoken as it stands; a key stops it, the caller’s voice does not.' }),
+  min_digits: z.int().min(1).max(64).default(1).meta({ description: 'Fewer are asked for again.' }),
+  max_digits: z.int().min(1).max(64).default(1).meta({ description: 'With so many the input is complete.' }),
   terminator: z
     .string()
-    .regex(/^[0-9*#]?$/, 'must be one key')
-    .default('#'),
-  timeout_ms: z.int().min(500).max(60_000).default(5000),
-  retries: z.int().min(0).max(10).default(2),
-  variable: idSchema.optional().meta({ description: 'Variable that takes the digits.' }),
-  sensitive: z.boolean().default(false).meta({ description: 'True: the digits are kept from transcript, recording and logs.' }),
+    .regex(/^[0-9*#]?$/, 'must be one key, or empty')
+    .default('#')
+    .meta({ description: 'The key that ends the input and is no part of it; empty: none does.' }),
+  timeout_ms: z.int().min(500).max(60_000).default(5000).meta({ description: 'Wait for the first key, and from key to key.' }),
+  retries: z.int().min(0).max(10).default(2).meta({ description: 'How often the prompt is said again.' }),
+  variable: variableNameSchema.optional().meta({ description: 'Variable that takes the digits, as text.' }),
+  sensitive: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'The digits are kept from transcript, events, logs, model and gathered_context. A recording keeps the tones that the carrier sends as audio.' }),
 });
 
 /** Starts calls over an API; kept for documents that carry it. */
