@@ -194,6 +194,9 @@ describe.each(Object.entries(clients))('a delivery by %s', (_name, client) => {
     await expect(attempt).rejects.toThrow('The node stops');
     expect(await read()).toMatchObject({ status: 'pending', outcome: null });
     expect(outcomes).toEqual([]);
+    receiver.answer((_message, response) => void response.writeHead(204).end());
+    await deliver(deliveryId, open);
+    expect(await read()).toMatchObject({ status: 'delivered' });
   });
 });
 

@@ -10,7 +10,7 @@ import { webhookHeaders } from './webhook-signature.js';
 /** A receiver has this long to connect, take the message and answer (Standard Webhooks: 15 to 30 s). */
 export const ATTEMPT_TIMEOUT_MS = 20_000;
 /** An attempt that has recorded nothing by then died with its node. */
-export const CLAIM_MS = 40_000;
+const CLAIM_MS = 30_000;
 /** Read of an answer; what comes after is cut off. */
 const MAX_ANSWER_BYTES = 64_000;
 /** Kept of an answer. */
@@ -18,7 +18,7 @@ const MAX_KEPT_CHARACTERS = 1_024;
 
 /** What attempts are made with. */
 export interface WebhookDeliveryOptions {
-  readonly store: { readonly webhookDeliveries: Pick<WebhookDeliveryStore, 'claim' | 'keepBody' | 'record'> };
+  readonly store: { readonly webhookDeliveries: Pick<WebhookDeliveryStore, 'claim' | 'release' | 'keepBody' | 'record'> };
   readonly clock: Clock;
   readonly log: Log;
   /** Follows no redirect when asked not to; the guarded one where private networks are closed. */
@@ -93,7 +93,10 @@ export function createWebhookDelivery(options: WebhookDeliveryOptions): (deliver
     if (claimed === 'done') return;
     // The queue tries again; by then the other attempt has recorded its result, or its claim has run out.
     if (claimed === 'busy') throw new AgentStreamError('not-ready', { message: 'Another attempt at the delivery is under way.' });
-    const result = await attempt(claimed, signal);
+    const result = await attempt(claimed, signal).catch(async (error: unknown) => {
+      await store.webhookDeliveries.release(deliveryId);
+      throw error;
+    });
     const { tries, runId } = claimed.delivery;
     const record = planAfterAttempt(result, { tries, wallMs: clock.wallMs(), random: random() });
     await store.webhookDeliveries.record(deliveryId, record);

@@ -1,6 +1,9 @@
 /** Deliveries at once to one receiver, over all nodes: one that is slow takes no more of the workers than these. */
 export const LANES_PER_RECEIVER = 4;
 
+/** A longer one is no node's (workflow/nodes/shared.ts), and would not fit the index. */
+const MAX_NODE_ID_LENGTH = 100;
+
 /** The queue of a delivery: jobs of one queue run one after the other, and each receiver has a few. `receiver` is an SQL expression. */
 export const laneSql = (receiver: string): string =>
   `'webhook:' || md5(${receiver}) || ':' || floor(random() * ${LANES_PER_RECEIVER})::int`;
@@ -41,6 +44,6 @@ after_call AS (
   FROM ${source} run
   JOIN agent_versions version ON version.agent_uuid = run.agent_uuid AND version.number = run.agent_version
   CROSS JOIN LATERAL jsonb_path_query(version.workflow::jsonb, 'lax $.nodes[*] ? (@.type == "webhook" && exists (@.id))') node
-  WHERE coalesce(node->'data'->>'enabled', 'true') <> 'false'
+  WHERE coalesce(node->'data'->>'enabled', 'true') <> 'false' AND length(node->>'id') <= ${MAX_NODE_ID_LENGTH}
   ON CONFLICT DO NOTHING
 )`;

@@ -132,6 +132,10 @@ export function createWebhookDeliveryStore({ pool, orm, clock }: Database, secre
       return { delivery, body, endpoint, run, node };
     },
 
+    async release(id) {
+      await pool.query('UPDATE webhook_deliveries SET claimed_until = NULL WHERE id = $1', [id]);
+    },
+
     async keepBody(id, body) {
       await pool.query('UPDATE webhook_deliveries SET body = $2 WHERE id = $1', [id, body]);
     },

@@ -169,6 +169,8 @@ describe('a document with problems', () => {
     expect(compileWorkflow({ nodes: webhookNode({}), edges: [] }, { forPublish: true })).toMatchObject({ ok: true });
     expect(places(webhookNode({ endpoint_url: 'ftp://example.com' }))).toHaveLength(1);
     for (const key of ['webhook-id', 'Host', 'a b', '']) expect(places(webhookNode({ custom_headers: [{ key, value: 'x' }] }))).toHaveLength(1);
+    const many = Array.from({ length: 21 }, (_, index) => node(`w${index}`, 'webhook', { endpoint_url: 'https://example.com' }));
+    expect(problemsOf({ nodes: [start, ...many], edges: [] })).toMatchObject([{ id: 'w20', message: 'a workflow has 20 webhook nodes at the most' }]);
     expect(problemsOf({ nodes: webhookNode({ credential_uuid: 'c' }), edges: [] })).toMatchObject([
       { id: 'n', field: 'data.credential_uuid', message: 'not supported yet: stored credentials of webhooks' },
     ]);

@@ -10,6 +10,9 @@ const silentTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['say', 'tra
 /** Types whose edges the model chooses. */
 const promptedTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['startCall', 'agentNode', 'endCall']);
 
+/** Requests that the end of one call sets off. */
+const MAX_WEBHOOK_NODES = 20;
+
 const nodeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'node', id, field, message, cure });
 const edgeProblem = (id: string, field: string, message: string, cure: string): Problem => ({ kind: 'edge', id, field, message, cure });
 const workflowProblem = (field: string, message: string, cure: string): Problem => ({ kind: 'workflow', id: 'workflow', field, message, cure });
@@ -51,7 +54,10 @@ function checkCounts({ nodes }: DocumentOutline): readonly Problem[] {
       .map((node) => nodeProblem(node.id, 'type', `a workflow has one ${type} at the most`, `Remove this ${type} or the other.`));
   const missing =
     ofType('startCall').length === 0 ? [workflowProblem('nodes', 'there is no startCall node', 'Add one startCall: every call begins there.')] : [];
-  return [...missing, ...surplus('startCall'), ...surplus('globalNode'), ...surplus('trigger')];
+  const webhooks = ofType('webhook')
+    .slice(MAX_WEBHOOK_NODES)
+    .map((node) => nodeProblem(node.id, 'type', `a workflow has ${MAX_WEBHOOK_NODES} webhook nodes at the most`, 'Remove some of them.'));
+  return [...missing, ...surplus('startCall'), ...surplus('globalNode'), ...surplus('trigger'), ...webhooks];
 }
 
 function checkEnds(edge: EdgeOutline, shape: Shape): readonly Problem[] {

@@ -128,6 +128,8 @@ export interface WebhookDeliveryStore {
    * `done`: it does not exist, or is not pending.
    */
   claim(id: string, claimMs: number): Promise<ClaimedDelivery | 'busy' | 'done'>;
+  /** Gives up a claim whose attempt was called off: the next may begin at once. */
+  release(id: string): Promise<void>;
   /** Keeps what is sent, so that every attempt sends the same. */
   keepBody(id: string, body: string): Promise<void>;
   record(id: string, attempt: AttemptRecord): Promise<void>;
