@@ -55,7 +55,7 @@ function renderDeep(value: unknown, fill: (text: string) => string, depth = 0): 
   if (typeof value === 'string') return fill(value);
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return null;
-  if (Array.isArray(value)) return value.map((item) => renderDeep(item, fill, depth + 1));
+  if (Array.isArray(value)) return value.map((item: unknown) => renderDeep(item, fill, depth + 1));
   const entries = Object.entries(value).filter(([key]) => !isPrototypeKey(key));
   return Object.fromEntries(entries.map(([key, item]) => [key, renderDeep(item, fill, depth + 1)]));
 }
@@ -75,6 +75,9 @@ function renderBody({ payload_template: template }: WebhookNode['data'], variabl
   return fill(typeof template === 'string' ? template : '');
 }
 
+/** What a header can hold (RFC 9110 §5.5); everything else, line ends above all, becomes a space. */
+const oneLine = (text: string): string => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, ' ');
+
 const isBodiless = (method: string): boolean => method === 'GET';
 
 /** Fills in a node's templates. `frozenBody`: what an earlier attempt sent, which is sent again. */
@@ -82,7 +85,7 @@ export function nodeRequest(node: WebhookNode, variables: Variables, sent: { rea
   const { data } = node;
   const body = isBodiless(data.http_method) ? null : (sent.frozenBody ?? renderBody(data, variables, sent.wallMs));
   const isJson = body !== null && parseJson(body) !== undefined;
-  const custom = data.custom_headers.map(({ key, value }) => [key.toLowerCase(), render(value, variables, sent.wallMs).replace(/[^\t\x20-\x7e\x80-\xff]/g, ' ')]);
+  const custom = data.custom_headers.map(({ key, value }) => [key.toLowerCase(), oneLine(render(value, variables, sent.wallMs))] as const);
   return {
     url: data.endpoint_url,
     method: data.http_method,

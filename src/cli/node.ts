@@ -93,15 +93,20 @@ async function openDatabase(config: Config, log: Log, clock: Clock, disposal: Re
   return { store, secretKey, isExclusive: embedded !== null, startQueue };
 }
 
+/** Every run that waits for the database to be finalised listens to it. */
+function createShutdown(): AbortController {
+  const shutdown = new AbortController();
+  setMaxListeners(0, shutdown.signal);
+  return shutdown;
+}
+
 async function composeNode(
   config: Config,
   { clock, log, version }: { clock: Clock; log: Log; version: string },
   disposal: ReturnType<typeof createDisposal>,
 ): Promise<RunningNode> {
   const nodeId = randomUUID();
-  const shutdown = new AbortController();
-  // Every run that waits for the database to be finalised listens to it.
-  setMaxListeners(0, shutdown.signal);
+  const shutdown = createShutdown();
   const { store, secretKey, isExclusive, startQueue } = await openDatabase(config, log, clock, disposal);
   await bootstrap(store, config, log);
 

@@ -65,7 +65,7 @@ export function startJobQueue(options: {
     while (!stopping.signal.aborted) {
       workers = startWorkers(database, options.tasks, { signal: calledOff.signal, log });
       await workers.promise.catch((error: unknown) => log.warn('The workers of the job queue ended; they are started again', { reason: reasonOf(error) }));
-      if (!stopping.signal.aborted) await sleep(clock, RESTART_DELAY_MS, stopping.signal).catch(() => undefined);
+      await sleep(clock, RESTART_DELAY_MS, stopping.signal).catch(() => undefined);
     }
   }
   const running = run();

@@ -1,5 +1,5 @@
 /** Deliveries at once to one receiver, over all nodes: one that is slow takes no more of the workers than these. */
-export const LANES_PER_RECEIVER = 4;
+const LANES_PER_RECEIVER = 4;
 
 /** A longer one is no node's (workflow/nodes/shared.ts), and would not fit the index. */
 const MAX_NODE_ID_LENGTH = 100;

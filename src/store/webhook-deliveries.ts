@@ -11,7 +11,7 @@ import type { ClaimedDelivery, Run, WebhookDelivery, WebhookDeliveryStore } from
 import { secretsOf } from './webhook-endpoints.js';
 
 /** Deliveries kept per endpoint, and for all webhook nodes of an organization; those under way stay. */
-export const MAX_DELIVERIES_KEPT = 1_000;
+const MAX_DELIVERIES_KEPT = 1_000;
 /** Older ones are deleted once in so many deliveries that this process completes. */
 const TRIM_INTERVAL = 64;
 

@@ -10,7 +10,7 @@ import type { SecretPlace, Secrets } from './secrets.js';
 import type { WebhookEndpoint, WebhookEndpointStore } from './store.js';
 
 /** Endpoints of an organization: every run's end writes to all that ask for it. */
-export const MAX_ENDPOINTS = 20;
+const MAX_ENDPOINTS = 20;
 /** Standard Webhooks asks for 24 to 64 random bytes. */
 const SECRET_BYTES = 32;
 
