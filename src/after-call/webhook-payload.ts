@@ -11,7 +11,7 @@ export const runEventTypes = {
   'run.ended': 'The run ended as `completed`, however the conversation went.',
   'run.failed': 'The run ended as `failed`, also before it was answered or because its server died.',
   'run.transferred': 'The call was handed to another destination; beside `run.ended`.',
-  'run.analysed': 'What is worked out after the call is written to the run.',
+  'run.analysed': 'What was worked out after the call was written to the run. This version works nothing out, and does not send it.',
 } as const satisfies Record<RunEventType, string>;
 
 const timeSchema = z.iso.datetime();
