@@ -33,8 +33,9 @@ module.exports = {
     layer('workflow', ['base/'], { also: ['^src/speech/(language-model|models)\\.ts$'] }),
     layer('runs', ['base/', 'store/store\\.ts$', 'audio/frame\\.ts$']),
     layer('store', ['base/', 'runs/(lifecycle|events)\\.ts$', 'config\\.ts$']),
+    layer('after-call', ['base/', 'workflow/', 'runs/', 'store/store\\.ts$']),
     layer('call', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'runs/', 'store/store\\.ts$', 'config\\.ts$']),
-    layer('http', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'runs/', 'store/store\\.ts$', 'call/', 'config\\.ts$']),
+    layer('http', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'runs/', 'store/store\\.ts$', 'after-call/', 'call/', 'config\\.ts$']),
     layer('simulator', ['base/', 'audio/', 'telephony/', 'speech/builtin/', 'speech/[^/]+\\.ts$']),
     forbid('config-is-a-leaf', 'The configuration knows nothing of what it configures.', { path: '^src/config\\.ts$' }, { path: '^src/', pathNot: '^src/base/' }),
     forbid(

@@ -89,9 +89,9 @@ function fieldRows(schema, { prefix = '', skip = [] } = {}) {
 const unbuiltFields = [
   'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
   'greeting_recording_id', 'pre_call_fetch_mode', 'pre_call_fetch_url',
-  'pre_call_fetch_credential_uuid', 'recording_id', 'transition_speech_type', 'transition_speech_recording_id',
+  'pre_call_fetch_credential_uuid', 'credential_uuid', 'recording_id', 'transition_speech_type', 'transition_speech_recording_id',
 ];
-const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall', 'collectDigits'];
+const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall', 'collectDigits', 'webhook'];
 const fieldTitles = ['Field', 'Value', 'Default', 'Meaning'];
 
 function nodeTables(nodeSchemas) {
@@ -105,6 +105,17 @@ function nodeTables(nodeSchemas) {
 
 function edgeTable(edgeSchema) {
   return table(fieldTitles, fieldRows(jsonSchemaOf(edgeSchema).properties.data, { skip: unbuiltFields }));
+}
+
+/** The fields of a run within a webhook's body. */
+function webhookFieldTable(payloadSchema) {
+  const run = jsonSchemaOf(payloadSchema).properties.data.properties.run.anyOf.find(({ properties }) => properties !== undefined);
+  const rows = Object.entries(run.properties).map(([name, field]) => {
+    const names = { string: 'text', integer: 'number' };
+    const types = (field.anyOf ?? [field]).flatMap(({ type }) => type).map((type) => names[type] ?? type);
+    return [`\`${name}\``, types.join(' or '), field.description ?? ''];
+  });
+  return table(['Field', 'Value', 'Meaning'], rows);
 }
 
 const legNames = ['stt', 'llm', 'tts'];
@@ -175,6 +186,7 @@ const { endReasons } = await load('src/runs/lifecycle.ts');
 const { edgeSchema, nodeSchemas } = await load('src/workflow/schema.ts');
 const { createSettingsSchema } = await load('src/workflow/settings.ts');
 const { vendors } = await load('src/speech/registry.ts');
+const { runEventTypes, webhookPayloadSchema } = await load('src/after-call/webhook-payload.ts');
 const { createMetrics } = await load('src/http/metrics.ts');
 
 const settingsRows = fieldRows(jsonSchemaOf(createSettingsSchema()));
@@ -187,6 +199,10 @@ const documents = {
     settings: table(['Setting', 'Value', 'Default', 'Meaning'], settingsRows),
   }),
   'docs/vendors.md': filled('docs/vendors.md', { vendors: vendorTable(vendors), options: vendorOptionTables(vendors) }),
+  'docs/webhooks.md': filled('docs/webhooks.md', {
+    events: table(['Event', 'Sent'], Object.entries(runEventTypes).map(([name, meaning]) => [`\`${name}\``, meaning])),
+    run: webhookFieldTable(webhookPayloadSchema),
+  }),
   'docs/metrics.md': filled('docs/metrics.md', { metrics: await metricTable(createMetrics) }),
 };
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { createWebhookDelivery, type WebhookDeliveryOptions } from '../after-call/deliver-webhook.js';
 import { createMetronome } from '../audio/pacer.js';
 import { sleep, systemClock, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
@@ -17,7 +18,7 @@ import type { Config } from '../config.js';
 import { createAgentRules } from '../http/agent-rules.js';
 import { createAgentStreamEndpoint } from '../http/agent-stream.js';
 import { createApp } from '../http/app.js';
-import { createMetrics } from '../http/metrics.js';
+import { createMetrics, type Metrics } from '../http/metrics.js';
 import { startServer } from '../http/server.js';
 import { openSetup } from '../http/setup.js';
 import { createEventWriters } from '../runs/event-writer.js';
@@ -27,6 +28,7 @@ import { startSweeper, type Sweeper } from '../runs/sweeper.js';
 import { modelsSchema } from '../speech/models.js';
 import { vendors } from '../speech/registry.js';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.js';
+import { startJobQueue, type JobTask } from '../store/job-queue.js';
 import { openStore } from '../store/postgres-store.js';
 import { loadSecretKey } from '../store/secret-key.js';
 import type { Store, TelephonyConfig } from '../store/store.js';
@@ -84,7 +86,18 @@ async function openDatabase(config: Config, log: Log, clock: Clock, disposal: Re
   const poolConfig = embedded?.poolConfig ?? { connectionString: config.databaseUrl ?? undefined };
   const store = await openStore({ poolConfig, secretKey, clock, log });
   disposal.add(() => store.close());
-  return { store, secretKey, isExclusive: embedded !== null };
+  const startQueue = (tasks: Readonly<Record<string, JobTask>>) => {
+    const queue = startJobQueue({ poolConfig, tasks, isExclusive: embedded !== null, clock, log });
+    disposal.add(() => queue.stop());
+  };
+  return { store, secretKey, isExclusive: embedded !== null, startQueue };
+}
+
+/** Every run that waits for the database to be finalised listens to it. */
+function createShutdown(): AbortController {
+  const shutdown = new AbortController();
+  setMaxListeners(0, shutdown.signal);
+  return shutdown;
 }
 
 async function composeNode(
@@ -93,10 +106,8 @@ async function composeNode(
   disposal: ReturnType<typeof createDisposal>,
 ): Promise<RunningNode> {
   const nodeId = randomUUID();
-  const shutdown = new AbortController();
-  // Every run that waits for the database to be finalised listens to it.
-  setMaxListeners(0, shutdown.signal);
-  const { store, secretKey, isExclusive } = await openDatabase(config, log, clock, disposal);
+  const shutdown = createShutdown();
+  const { store, secretKey, isExclusive, startQueue } = await openDatabase(config, log, clock, disposal);
   await bootstrap(store, config, log);
 
   const directory = createCallDirectory({ maxCalls: config.maxCalls, notifications: store.notifications, clock, log });
@@ -111,6 +122,7 @@ async function composeNode(
   const sweeper = startRunUpkeep({ store, nodeId, isExclusive, directory, recordings, clock, log }, disposal);
 
   let publicUrl = config.publicUrl;
+  const egress = config.allowPrivateNetworks ? undefined : createGuardedEgress();
   const transfers = createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log });
   disposal.add(() => transfers.close());
   const createControl = (telephonyConfig: TelephonyConfig) => {
@@ -134,7 +146,7 @@ async function composeNode(
     phrases: createPhraseCache(),
     recordings,
     workflows: createWorkflowResolver(),
-    models: createModelResolver({ store, env: config.env, clock, fetch, egress: config.allowPrivateNetworks ? undefined : createGuardedEgress() }),
+    models: createModelResolver({ store, env: config.env, clock, fetch, egress }),
     warmUps: createWarmUps(),
     shutdown: shutdown.signal,
     onRefused: (code) => metrics.handshakeRejected(code),
@@ -165,6 +177,8 @@ async function composeNode(
   disposal.add(() => server.close());
   if (config.port === 0 && config.env['AGENT_STREAM_PUBLIC_URL'] === undefined) publicUrl = server.url;
 
+  startQueue(afterCallTasks({ store, clock, log, fetch: egress?.fetch ?? fetch, publicUrl: () => publicUrl, version, metrics }));
+
   let hasDrained = false;
   return {
     url: server.url,
@@ -185,6 +199,19 @@ async function composeNode(
       await disposal.run();
     },
   };
+}
+
+/** The jobs of after a call, by name. */
+function afterCallTasks(
+  options: Pick<WebhookDeliveryOptions, 'store' | 'clock' | 'log' | 'fetch' | 'publicUrl'> & { version: string; metrics: Metrics },
+): Readonly<Record<string, JobTask>> {
+  const { metrics, version } = options;
+  const deliver = createWebhookDelivery({
+    ...options,
+    userAgent: `agent-stream/${version}`,
+    onAttempt: (outcome) => metrics.webhookAttempted(outcome),
+  });
+  return { 'deliver-webhook': ({ deliveryId }, signal) => deliver(String(deliveryId), signal) };
 }
 
 /** Keeps the leases of this node's runs, ends the runs of nodes that died, and deletes recordings whose time is over. */

@@ -25,6 +25,7 @@ import { telephonyCallbackRoutes } from './routes/telephony-callbacks.js';
 import { telephonyConfigRoutes } from './routes/telephony-configs.js';
 import { telephonyProviderRoutes } from './routes/telephony-providers.js';
 import { vendorCredentialRoutes } from './routes/vendor-credentials.js';
+import { webhookDeliveryRoutes, webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { createHttpServer, refuseBrokenRequest, streamPathPrefix } from './server.js';
 import { defaultRequestsPerMinute, type AppServices } from './services.js';
 
@@ -45,6 +46,8 @@ function protectedRoutes(services: AppServices, authenticator: Authenticator): r
     organizationRoutes(services),
     apiKeyRoutes(services, authenticator),
     vendorCredentialRoutes(services),
+    webhookEndpointRoutes(services),
+    webhookDeliveryRoutes(services),
   ];
 }
 

@@ -13,6 +13,8 @@ export interface Metrics {
   vendorFailed(leg: string, vendor: string, kind: string): void;
   /** A stream was refused or its handshake failed; `reason`: the error code. */
   handshakeRejected(reason: string): void;
+  /** An attempt at a webhook delivery was made. */
+  webhookAttempted(outcome: string): void;
 }
 
 /** What the gauges read when they are scraped. */
@@ -56,6 +58,12 @@ export function createMetrics(source: MetricsSource): Metrics {
     labelNames: ['reason'],
     registers,
   });
+  const webhookAttempts = new Counter({
+    name: 'agent_stream_webhook_attempts_total',
+    help: 'Attempts at webhook deliveries, by outcome',
+    labelNames: ['outcome'],
+    registers,
+  });
   new Gauge({
     name: 'agent_stream_calls_active',
     help: 'Calls this node holds now',
@@ -79,5 +87,6 @@ export function createMetrics(source: MetricsSource): Metrics {
     frameSent: (latenessMs) => pacing.observe(latenessMs / 1000),
     vendorFailed: (leg, vendor, kind) => vendorErrors.inc({ leg, vendor, kind }),
     handshakeRejected: (reason) => rejections.inc({ reason }),
+    webhookAttempted: (outcome) => webhookAttempts.inc({ outcome }),
   };
 }

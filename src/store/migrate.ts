@@ -1,13 +1,17 @@
+import { runMigrations } from 'graphile-worker';
 import pg from 'pg';
 import { AgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { initial } from './migrations/0001-initial.js';
 import { recordingRetention } from './migrations/0002-recording-retention.js';
+import { webhooks } from './migrations/0003-webhooks.js';
+import { queueLogger } from './queue-logger.js';
 
 /** In order, never changed once released. */
 const migrations: readonly { readonly id: string; readonly sql: string }[] = [
   { id: '0001-initial', sql: initial },
   { id: '0002-recording-retention', sql: recordingRetention },
+  { id: '0003-webhooks', sql: webhooks },
 ];
 
 /** Advisory lock under which one node at a time migrates a database. */
@@ -31,6 +35,7 @@ export async function migrate(connection: pg.ClientConfig, log: Log): Promise<vo
     await client.query(`SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK_ID]);
     await applyMissing(client, log);
+    await migrateQueue(connection, log);
   } catch (cause) {
     if (cause instanceof AgentStreamError) throw cause;
     throw new AgentStreamError('database-unavailable', { message: `The database cannot be prepared: ${(cause as Error).message}`, cause });
@@ -43,6 +48,19 @@ async function checkServer(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ version: string }>(`SELECT current_setting('server_version_num') AS version`);
   if (Number(rows[0]?.version) >= OLDEST_SERVER_VERSION) return;
   throw new AgentStreamError('database-unavailable', { message: 'The database server is older than PostgreSQL 14. Upgrade it.' });
+}
+
+/** The job queue's tables are its library's: schema `graphile_worker`. */
+async function migrateQueue(connection: pg.ClientConfig, log: Log): Promise<void> {
+  const pgPool = new pg.Pool({ connectionTimeoutMillis: CONNECT_TIMEOUT_MS, ...connection, max: 1 });
+  const noteLoss = (error: Error) => log.debug('Connection lost while migrating', { reason: error.message });
+  pgPool.on('error', noteLoss);
+  pgPool.on('connect', (client) => client.on('error', noteLoss));
+  try {
+    await runMigrations({ pgPool, logger: queueLogger(log) });
+  } finally {
+    await pgPool.end();
+  }
 }
 
 async function applyMissing(client: pg.Client, log: Log): Promise<void> {

@@ -14,6 +14,8 @@ import { createSecrets } from './secrets.js';
 import type { Store } from './store.js';
 import { createTelephonyConfigStore } from './telephony-configs.js';
 import { createVendorCredentialStore } from './vendor-credentials.js';
+import { createWebhookDeliveryStore } from './webhook-deliveries.js';
+import { createWebhookEndpointStore } from './webhook-endpoints.js';
 
 /**
  * Opens the store on a PostgreSQL (14 or newer): migrates, listens for notifications, and checks that `secretKey` (32 bytes) is the one that
@@ -42,6 +44,8 @@ export async function openStore(options: {
       quotas: translatingErrors(createQuotaStore(database)),
       runs: translatingErrors(createRunStore(database)),
       refusals: translatingErrors(createRefusalStore(database)),
+      webhookEndpoints: translatingErrors(createWebhookEndpointStore(database, secrets)),
+      webhookDeliveries: translatingErrors(createWebhookDeliveryStore(database, secrets)),
       notifications: {
         notify: (channel, payload) =>
           listener.notify(channel, payload).catch((error: unknown) => {

@@ -1,3 +1,4 @@
+import { announceSql, endingEventsSql, nodeDeliveriesSql } from './outbox-sql.js';
 import { elapsedMsSql, isLiveSql } from './quotas.js';
 
 /** Columns of a run as the domain names them. */
@@ -56,6 +57,14 @@ WITH quota AS (
 ), counted AS (${countUsageSql('minted', 'count(*)', '0')})
 SELECT verdict.refusal, verdict.remaining_ms AS "remainingMs", run.* FROM verdict LEFT JOIN (SELECT ${runColumnsSql} FROM minted) run ON true`;
 
+/** What a run's end sets off, in the statement that ends the runs of CTE `ended`: usage, webhooks, and word to whoever waits. */
+const followEndSql = `counted AS (${countUsageSql('ended', '0', 'sum(duration_ms)')}),
+${announceSql('ended', endingEventsSql)},
+${nodeDeliveriesSql('ended')}`;
+
+/** Columns of an ended run that {@link followEndSql} reads. */
+const endedColumnsSql = ['id', 'organization_id', 'owner_user_id', 'agent_uuid', 'agent_version', 'state', 'end_reason', 'created_at', 'duration_ms'];
+
 const notifyEndedSql = `SELECT id, pg_notify('run_ended', json_build_object('runId', id)::text) FROM ended`;
 
 /** How long the recording is kept; null: for good. Hours, since a day's length is the time zone's. */
@@ -71,8 +80,8 @@ WITH ended AS (
     gathered_context = gathered_context || $7::jsonb, usage = $8, cost = $9, latency = $10, recording_path = $11,
     recording_expires_at = clock_timestamp() + ${retentionSql}
   WHERE id = $1 AND state IN ('initialized', 'running')
-  RETURNING id, owner_user_id, created_at, duration_ms
-), counted AS (${countUsageSql('ended', '0', 'sum(duration_ms)')})
+  RETURNING ${endedColumnsSql.join(', ')}
+), ${followEndSql}
 ${notifyEndedSql}`;
 
 /**
@@ -91,9 +100,16 @@ WITH lost AS (
     SELECT greatest(lost.heartbeat_at, (SELECT recorded_at FROM run_events WHERE run_id = lost.id ORDER BY seq DESC LIMIT 1)) AS last_at
   ) seen
   WHERE runs.id = lost.id
-  RETURNING runs.id, runs.owner_user_id, runs.created_at, runs.duration_ms
-), counted AS (${countUsageSql('ended', '0', 'sum(duration_ms)')})
+  RETURNING ${endedColumnsSql.map((column) => `runs.${column}`).join(', ')}
+), ${followEndSql}
 ${notifyEndedSql}`;
+
+/** `initialized` → `running`, and the event of it. $1 id. */
+export const markRunningSql = `
+WITH started AS (
+  UPDATE runs SET state = 'running', answered_at = clock_timestamp() WHERE id = $1 AND state = 'initialized' RETURNING id, organization_id
+), ${announceSql('started', `(VALUES ('run.started'))`)}
+SELECT id FROM started`;
 
 /** A lease that ran out: its node died, or could not extend it. */
 const hasExpiredSql = 'lease_expires_at <= clock_timestamp()';

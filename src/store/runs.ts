@@ -56,8 +56,7 @@ export function createRunStore(database: Database): RunStore {
       return freed ? bind() : 'duplicate';
     },
 
-    markRunning: (id) =>
-      updated(`UPDATE runs SET state = 'running', answered_at = clock_timestamp() WHERE id = $1 AND state = 'initialized'`, [id]),
+    markRunning: (id) => updated(statements.markRunningSql, [id]),
 
     finalise: (id, finalisation) => updated(statements.finaliseSql, [id, ...finalisationValues(finalisation)]),
 

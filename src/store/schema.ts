@@ -1,6 +1,6 @@
-import { customType, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
+import { boolean, customType, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import { encodeJson } from './encode-json.js';
-import type { VersionStatus } from './store.js';
+import type { RunEventType, VersionStatus } from './store.js';
 
 /**
  * Tables read and written through the query builder, as the migrations leave them; a test compares the two. Indexes and checks are the
@@ -109,4 +109,20 @@ export const refusals = pgTable('refusals', {
   at: time('at').notNull().defaultNow(),
   closeCode: integer('close_code').notNull(),
   reason: text('reason').notNull(),
+});
+
+/** Where organizations want their events. */
+export const webhookEndpoints = pgTable('webhook_endpoints', {
+  id: uuid('id').primaryKey(),
+  organizationId: uuid('organization_id').notNull(),
+  url: text('url').notNull(),
+  description: text('description').notNull(),
+  events: text('events').array().$type<RunEventType[]>().notNull(),
+  enabled: boolean('enabled').notNull(),
+  disabledReason: text('disabled_reason').$type<'gone'>(),
+  secretSealed: bytes('secret_sealed').notNull(),
+  formerSecretSealed: bytes('former_secret_sealed'),
+  formerSecretExpiresAt: time('former_secret_expires_at'),
+  createdAt: createdAt(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
 });

@@ -5,6 +5,7 @@ import type { Notifications } from './contract/notifications.js';
 import type { QuotaStore } from './contract/quotas.js';
 import type { RefusalStore } from './contract/refusals.js';
 import type { RunStore } from './contract/runs.js';
+import type { WebhookDeliveryStore, WebhookEndpointStore } from './contract/webhooks.js';
 
 export type * from './contract/accounts.js';
 export type * from './contract/agents.js';
@@ -14,6 +15,7 @@ export type * from './contract/paging.js';
 export type * from './contract/quotas.js';
 export type * from './contract/refusals.js';
 export type * from './contract/runs.js';
+export type * from './contract/webhooks.js';
 
 /** The database, by aggregate. The one implementation is PostgreSQL (store/postgres-store.ts). */
 export interface Store {
@@ -24,6 +26,8 @@ export interface Store {
   readonly quotas: QuotaStore;
   readonly runs: RunStore;
   readonly refusals: RefusalStore;
+  readonly webhookEndpoints: WebhookEndpointStore;
+  readonly webhookDeliveries: WebhookDeliveryStore;
   readonly notifications: Notifications;
   /** Queries sent since the store opened: the flood test counts them. */
   readonly queryCount: () => number;

@@ -175,13 +175,24 @@ describe('a document with problems', () => {
   });
 
   it.each([
-    ['webhook', { endpoint_url: 'https://example.com' }],
     ['qa', {}],
     ['trigger', { trigger_path: 'x' }],
   ])('takes a %s node in a draft and refuses it at publish', (type, data) => {
     const nodes = [start, node('n', type, data)];
     expect(places(nodes)).toEqual([]);
     expect(problemsOf({ nodes, edges: [] }, { forPublish: true })).toMatchObject([{ id: 'n', field: 'type', message: `not supported yet: ${type} nodes` }]);
+  });
+
+  it('publishes a webhook node, and says where it cannot be sent', () => {
+    const webhookNode = (data: Record<string, unknown>) => [start, node('n', 'webhook', { endpoint_url: 'https://example.com', ...data })];
+    expect(compileWorkflow({ nodes: webhookNode({}), edges: [] }, { forPublish: true })).toMatchObject({ ok: true });
+    expect(places(webhookNode({ endpoint_url: 'ftp://example.com' }))).toHaveLength(1);
+    for (const key of ['webhook-id', 'Host', 'a b', '']) expect(places(webhookNode({ custom_headers: [{ key, value: 'x' }] }))).toHaveLength(1);
+    const many = Array.from({ length: 21 }, (_, index) => node(`w${index}`, 'webhook', { endpoint_url: 'https://example.com' }));
+    expect(problemsOf({ nodes: [start, ...many], edges: [] })).toMatchObject([{ id: 'w20', message: 'a workflow has 20 webhook nodes at the most' }]);
+    expect(problemsOf({ nodes: webhookNode({ credential_uuid: 'c' }), edges: [] })).toMatchObject([
+      { id: 'n', field: 'data.credential_uuid', message: 'not supported yet: stored credentials of webhooks' },
+    ]);
   });
 
   it('warns of templates that can never be filled in', () => {

@@ -8,6 +8,9 @@ const edgelessTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['globalNo
 /** Types that pass the call on without the caller having a turn. */
 const silentTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['say', 'transferCall']);
 
+/** Requests that the end of one call sets off. */
+const MAX_WEBHOOK_NODES = 20;
+
 const workflowProblem = (field: string, message: string, cure: string): Problem => ({ kind: 'workflow', id: 'workflow', field, message, cure });
 
 /** The document's shape: nodes by id, edges by where they begin and end. */
@@ -47,7 +50,10 @@ function checkCounts({ nodes }: DocumentOutline): readonly Problem[] {
       .map((node) => nodeProblem(node.id, 'type', `a workflow has one ${type} at the most`, `Remove this ${type} or the other.`));
   const missing =
     ofType('startCall').length === 0 ? [workflowProblem('nodes', 'there is no startCall node', 'Add one startCall: every call begins there.')] : [];
-  return [...missing, ...surplus('startCall'), ...surplus('globalNode'), ...surplus('trigger')];
+  const webhooks = ofType('webhook')
+    .slice(MAX_WEBHOOK_NODES)
+    .map((node) => nodeProblem(node.id, 'type', `a workflow has ${MAX_WEBHOOK_NODES} webhook nodes at the most`, 'Remove some of them.'));
+  return [...missing, ...surplus('startCall'), ...surplus('globalNode'), ...surplus('trigger'), ...webhooks];
 }
 
 function checkEnds(edge: EdgeOutline, shape: Shape): readonly Problem[] {

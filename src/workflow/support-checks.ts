@@ -2,7 +2,7 @@ import type { Problem } from './problems.js';
 import type { NodeType, WorkflowEdge, WorkflowNode } from './schema.js';
 
 /** Types a draft may hold, and run without; refused at publish. */
-const draftOnlyTypes: ReadonlySet<NodeType> = new Set<NodeType>(['webhook', 'qa', 'trigger']);
+const draftOnlyTypes: ReadonlySet<NodeType> = new Set<NodeType>(['qa', 'trigger']);
 
 const unsupported = (kind: 'node' | 'edge', id: string, field: string, what: string): Problem => ({
   kind,
@@ -15,6 +15,7 @@ const unsupported = (kind: 'node' | 'edge', id: string, field: string, what: str
 /** Fields that ask for something this version cannot do, each with what it asks for. */
 function unbuiltFields(node: WorkflowNode): readonly (readonly [field: string, what: string])[] {
   if (node.type === 'say') return node.data.recording_id === undefined ? [] : [['recording_id', 'recordings']];
+  if (node.type === 'webhook') return node.data.credential_uuid === undefined ? [] : [['credential_uuid', 'stored credentials of webhooks']];
   if (node.type !== 'startCall' && node.type !== 'agentNode' && node.type !== 'endCall') return [];
   const { data } = node;
   const asked: (readonly [field: string, what: string, isAsked: boolean])[] = [

@@ -18,7 +18,7 @@ describe('migrations', () => {
     const stores = await Promise.all(
       Array.from({ length: 5 }, () => openStore({ poolConfig: database.poolConfig, secretKey, clock: systemClock, log, maxConnections: 1 })),
     );
-    expect(applied).toEqual([{ migration: '0001-initial' }, { migration: '0002-recording-retention' }]);
+    expect(applied).toEqual([{ migration: '0001-initial' }, { migration: '0002-recording-retention' }, { migration: '0003-webhooks' }]);
     expect(await stores[4]?.accounts.isEmpty()).toBe(true);
     await Promise.all(stores.map((store) => store.close()));
     await database.drop();

@@ -17,6 +17,8 @@ export interface World {
   readonly telephonyConfigId: string;
   readonly vendorCredentialId: string;
   readonly apiKeyId: string;
+  readonly webhookEndpointId: string;
+  readonly webhookDeliveryId: string;
   readonly userId: string;
 }
 
@@ -47,6 +49,7 @@ const operation = (id: string, status: number, rest: Partial<Operation> = {}): O
 const agent = (suffix: string) => (world: World) => `/api/v1/agents/${world.agentUuid}${suffix}`;
 const run = (suffix: string) => (world: World) => `/api/v1/runs/${world.runId}${suffix}`;
 const liveRun = (suffix: string) => (world: World) => `/api/v1/runs/${world.liveRunId}${suffix}`;
+const webhookEndpoint = (suffix: string) => (world: World) => `/api/v1/webhook-endpoints/${world.webhookEndpointId}${suffix}`;
 const telephonyConfig = (suffix: string) => (world: World) => `/api/v1/telephony-configs/${world.telephonyConfigId}${suffix}`;
 
 /** Every operation that needs a key, in an order in which each finds what it needs. */
@@ -213,6 +216,48 @@ export const operations: readonly Operation[] = [
   }),
   operation('GET /api/v1/vendor-credentials', 200, { check: isPage }),
   operation('DELETE /api/v1/vendor-credentials/{id}', 204, { path: (world) => `/api/v1/vendor-credentials/${world.vendorCredentialId}` }),
+  operation('POST /api/v1/webhook-endpoints', 201, {
+    body: { url: 'https://hooks.example.com/b', events: ['run.failed'], description: 'Alarms', enabled: false },
+    check: ({ json, headers }) => {
+      expect(json).toMatchObject({ url: 'https://hooks.example.com/b', events: ['run.failed'], description: 'Alarms', enabled: false, disabled_reason: null });
+      expect(json['secret']).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+      expect(headers.get('cache-control')).toBe('no-store');
+    },
+  }),
+  operation('GET /api/v1/webhook-endpoints', 200, {
+    check: ({ json }) => {
+      expect(json.items).toHaveLength(2);
+      expect(json.items?.every((endpoint) => !('secret' in endpoint))).toBe(true);
+    },
+  }),
+  operation('GET /api/v1/webhook-endpoints/{id}', 200, {
+    path: webhookEndpoint(''),
+    check: ({ json }) => expect(json).toMatchObject({ enabled: true, events: ['run.started', 'run.ended', 'run.failed', 'run.transferred', 'run.analysed'] }),
+  }),
+  operation('PATCH /api/v1/webhook-endpoints/{id}', 200, {
+    path: webhookEndpoint(''),
+    body: { description: 'Main' },
+    check: ({ json }) => expect(json).toMatchObject({ description: 'Main', url: 'https://hooks.example.com/a', enabled: true }),
+  }),
+  operation('POST /api/v1/webhook-endpoints/{id}/rotate-secret', 200, {
+    path: webhookEndpoint('/rotate-secret'),
+    body: {},
+    check: ({ json }) => expect(json).toMatchObject({ secret: anyText, former_secret_expires_at: anyText }),
+  }),
+  operation('POST /api/v1/webhook-endpoints/{id}/test', 202, {
+    path: webhookEndpoint('/test'),
+    check: ({ json }) => expect(json).toMatchObject({ event_type: 'endpoint.test', status: 'pending', run_id: null, attempts: 0 }),
+  }),
+  operation('GET /api/v1/webhook-endpoints/{id}/deliveries', 200, {
+    path: webhookEndpoint('/deliveries'),
+    check: ({ json }) => expect(json.items?.map((delivery) => delivery['event_type'])).toEqual(['endpoint.test', 'run.ended']),
+  }),
+  operation('POST /api/v1/webhook-endpoints/{id}/deliveries/{delivery_id}/resend', 202, {
+    path: (world) => webhookEndpoint(`/deliveries/${world.webhookDeliveryId}/resend`)(world),
+    check: ({ json }) => expect(json).toMatchObject({ event_type: 'run.ended', status: 'pending', next_attempt_at: anyText }),
+  }),
+  operation('GET /api/v1/webhook-deliveries', 200, { check: isPage }),
+  operation('DELETE /api/v1/webhook-endpoints/{id}', 204, { path: webhookEndpoint('') }),
   operation('DELETE /api/v1/telephony-configs/{id}', 204, { path: telephonyConfig('') }),
 ];
 
@@ -233,6 +278,7 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
   const telephonyConfigId = String((await post('/api/v1/telephony-configs', { name: 'Acme', provider: 'cloudonix', credentials }))['id']);
   const vendorCredential = await post('/api/v1/vendor-credentials', { vendor: 'deepgram', name: 'Main', api_key: secrets.vendorKey });
   const apiKey = await post('/api/v1/api-keys', { name: 'To be deleted' });
+  const webhook = await post('/api/v1/webhook-endpoints', { url: 'https://hooks.example.com/a' });
   const run = await mintRun(store, alice, agentUuid);
   const liveRun = await mintRun(store, alice, agentUuid);
   await store.runs.appendEvents(run.id, [
@@ -242,6 +288,7 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
   ]);
   await writeRecording('recordings/a.wav', 'RIFF0123456789');
   await finaliseRun(store, run.id, 'recordings/a.wav');
+  const [delivery] = (await store.webhookDeliveries.list(alice.organizationId, { runId: run.id })).items;
   await store.refusals.add({ organizationId: alice.organizationId, agentUuid, closeCode: 1008, reason: 'Quota exceeded' });
   return {
     agentUuid,
@@ -251,6 +298,8 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
     telephonyConfigId,
     vendorCredentialId: String(vendorCredential['id']),
     apiKeyId: String(apiKey['id']),
+    webhookEndpointId: String(webhook['id']),
+    webhookDeliveryId: delivery?.id ?? '',
     userId: alice.userId,
   };
 }

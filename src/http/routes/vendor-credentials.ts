@@ -1,10 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { VendorCredential } from '../../store/store.js';
-import { isInternalAddress } from '../../base/egress.js';
-import { AgentStreamError } from '../../base/errors.js';
 import { principalOf } from '../auth.js';
 import { ProblemsError } from '../problems.js';
+import { refuseInternalUrl } from '../public-url.js';
 import { maskSecret } from '../secret-fields.js';
 import { found, idParams, listJson, nameSchema, noContent, pageSchema, timeSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
@@ -41,12 +40,6 @@ function credentialJson(credential: VendorCredential): z.output<typeof credentia
   return { id, vendor, name, api_key: maskSecret(apiKey), base_url: baseUrl, created_at: createdAt.toISOString() };
 }
 
-/** Names and addresses that plainly lie inside. What a public name resolves to is looked at when it is connected to. */
-function isInternalHost(hostname: string): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  return isInternalAddress(host) || /(^|\.)(localhost|local|internal)$/i.test(host) || !/[.:]/.test(host);
-}
-
 /** Keys of speech and language vendors, sealed in the store; they win over those of the environment. */
 export function vendorCredentialRoutes({ store, vendors, config }: AppServices): FastifyPluginAsyncZod {
   return async (app) => {
@@ -57,9 +50,7 @@ export function vendorCredentialRoutes({ store, vendors, config }: AppServices):
       if (!names.includes(vendor)) {
         throw new ProblemsError('invalid-request', [{ path: 'vendor', message: `is not a vendor that takes a key; known are ${names.join(', ')}` }]);
       }
-      if (baseUrl !== null && !config.allowPrivateNetworks && isInternalHost(new URL(baseUrl).hostname)) {
-        throw new AgentStreamError('egress-refused');
-      }
+      if (baseUrl !== null) refuseInternalUrl(baseUrl, config);
       const { organizationId } = principalOf(request);
       const credential = await store.vendorCredentials.create({ organizationId, vendor, name, apiKey, baseUrl });
       return reply.code(201).send(credentialJson(credential));

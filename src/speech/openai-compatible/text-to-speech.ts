@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { apiBaseUrl } from '../ai-sdk/api-base-url.js';
+import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import { createSpokenUtterance, type SpokenUtterance, type UtteranceWire } from '../spoken-utterance.js';
 import type { TextToSpeech, TextToSpeechOptions, TextToSpeechStream } from '../text-to-speech.js';
 import type { VendorContext, VendorLeg } from '../vendor.js';
@@ -70,7 +70,7 @@ function openRequestStream({ url, settings, context }: SpeechTarget, { signal }:
 }
 
 function createOpenaiTextToSpeech(settings: OpenaiTextToSpeechSettings, context: VendorContext): TextToSpeech {
-  const url = `${apiBaseUrl(context.baseUrl, '/v1')}/audio/speech`;
+  const url = `${endpointUrl(context.baseUrl, '/v1')}/audio/speech`;
   return {
     vendor: 'openai',
     model: settings.model,

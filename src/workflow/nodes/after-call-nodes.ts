@@ -1,18 +1,34 @@
 import { z } from 'zod';
 import { idSchema, MAX_PROMPT_LENGTH, nameSchema, nodeOf } from './shared.js';
 
+/** Headers that the connection and the delivery set themselves. */
+const reservedHeaders: ReadonlySet<string> = new Set([
+  ...['host', 'connection', 'content-length', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'expect', 'keep-alive', 'proxy-authorization'],
+  ...['webhook-id', 'webhook-timestamp', 'webhook-signature', 'user-agent'],
+]);
+
+const headerNameSchema = z
+  .string()
+  .max(200)
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be the name of a header (RFC 9110 §5.1)')
+  .refine((name) => !reservedHeaders.has(name.toLowerCase()), 'is set by the delivery itself');
+
 /** Sends the run's result somewhere after the call. */
 export const webhookSchema = nodeOf('webhook', {
   name: nameSchema,
-  enabled: z.boolean().default(true),
-  http_method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
-  endpoint_url: z.string().min(1).max(2000),
+  enabled: z.boolean().default(true).meta({ description: 'Send the request after the call.' }),
+  http_method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST').meta({ description: 'A GET has no body.' }),
+  endpoint_url: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).max(2000).meta({ description: 'Where the request goes. Not a template.' }),
   credential_uuid: idSchema.optional(),
   custom_headers: z
-    .array(z.strictObject({ key: z.string().min(1).max(200), value: z.string().max(2000) }))
+    .array(z.strictObject({ key: headerNameSchema, value: z.string().max(2000) }))
     .max(50)
-    .default([]),
-  payload_template: z.union([z.record(z.string(), z.unknown()), z.string().max(MAX_PROMPT_LENGTH)]).optional(),
+    .default([])
+    .meta({ description: 'Sent with the request; values are templates.' }),
+  payload_template: z
+    .union([z.record(z.string(), z.unknown()), z.string().max(MAX_PROMPT_LENGTH)])
+    .optional()
+    .meta({ description: 'JSON whose texts are templates, or one text. Left out: the facts of the run (docs/webhooks.md).' }),
 });
 
 /** Lets a model judge the conversation after the call. */
