@@ -127,7 +127,7 @@ async function composeNode(
   disposal.add(() => transfers.close());
   const createControl = (telephonyConfig: TelephonyConfig) => {
     const provider = findProvider(telephonyConfig.provider);
-    const baseUrl = config.env[provider.endpointUrl.env] ?? provider.endpointUrl.default;
+    const baseUrl = config.env[provider.apiBaseUrl.env] ?? provider.apiBaseUrl.default;
     return provider.createControl({ credentials: telephonyConfig.credentials, baseUrl, clock, fetch });
   };
   const endpoint = createAgentStreamEndpoint({

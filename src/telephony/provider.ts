@@ -100,7 +100,7 @@ export interface ProviderModule<Credentials = unknown> {
   /** Validates what is stored, renders forms and docs. Secret fields carry `.meta({ secret: true })`. */
   readonly credentialsSchema: z.ZodType<Credentials>;
   /** Environment variable that overrides the API's base URL, and its default. */
-  readonly endpointUrl: { readonly env: string; readonly default: string };
+  readonly apiBaseUrl: { readonly env: string; readonly default: string };
   readonly canTransfer: { readonly cold: boolean; readonly warm: boolean };
   /** The key under which a configuration is found: normalised account, from stored credentials. */
   accountOf(credentials: Credentials): string;

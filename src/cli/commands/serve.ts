@@ -42,7 +42,7 @@ export async function serve(config: Config): Promise<RunningServer> {
 
 /** Variables of providers and vendors that hold a URL. */
 function endpointNames(): string[] {
-  const ofProviders = Object.values(providers).map(({ endpointUrl }) => endpointUrl.env);
+  const ofProviders = Object.values(providers).map(({ apiBaseUrl }) => apiBaseUrl.env);
   return [...ofProviders, ...vendors.flatMap(({ baseUrl }) => (baseUrl.env === null ? [] : [baseUrl.env]))];
 }
 

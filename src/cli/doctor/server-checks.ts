@@ -63,6 +63,6 @@ async function testConfig(client: ApiClient, config: z.output<typeof telephonyCo
 export function providerApiUrl(context: DoctorContext): string {
   const [provider] = Object.values(providers);
   if (provider === undefined) return context.serverUrl;
-  const override = context.env[provider.endpointUrl.env];
-  return override === undefined || override === '' ? provider.endpointUrl.default : override;
+  const override = context.env[provider.apiBaseUrl.env];
+  return override === undefined || override === '' ? provider.apiBaseUrl.default : override;
 }

@@ -11,7 +11,7 @@ export const cloudonix: ProviderModule<CloudonixCredentials> = {
   displayName: 'Cloudonix',
   dialect: cloudonixDialect,
   credentialsSchema: cloudonixCredentialsSchema,
-  endpointUrl: { env: 'CLOUDONIX_API_BASE_URL', default: 'https://api.cloudonix.io' },
+  apiBaseUrl: { env: 'CLOUDONIX_API_BASE_URL', default: 'https://api.cloudonix.io' },
   canTransfer: { cold: true, warm: true },
   accountOf: (credentials) => normaliseDomain(credentials.domain_id) ?? credentials.domain_id,
   accountOfStream(query, start) {
