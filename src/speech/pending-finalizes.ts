@@ -15,7 +15,7 @@ export interface PendingFinalizes {
    * what was settled before: it is the late answer to a request that is settled already.
    */
   settleAnswered(position: number): number;
-  /** The vendor reported everything before `position`. Deepgram does not answer a Finalize that finds nothing to finalize. */
+  /** The vendor reported everything before `position`. Not every vendor answers a request that finds nothing to finalize. */
   settleCovered(position: number): number;
   /** The vendor let them pass. */
   settleDue(nowMs: number): number;

@@ -1,12 +1,14 @@
-import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
-import type { Timer } from '../../base/clock.js';
-import type { AgentStreamError } from '../../base/errors.js';
-import { retryDelayMs, type RetryPolicy } from '../../base/retry.js';
-import type { SpeechToTextEvent, SpeechToTextOptions, SpeechToTextStream } from '../speech-to-text.js';
+import type { LookupFunction } from 'node:net';
+import { SAMPLE_RATE_HZ } from '../audio/frame.js';
+import type { Clock, Timer } from '../base/clock.js';
+import type { AgentStreamError } from '../base/errors.js';
+import { retryDelayMs, type RetryPolicy } from '../base/retry.js';
 import { createAudioRing } from './audio-ring.js';
-import { openConnection, type Connection, type ConnectionOptions } from './connection.js';
-import type { ListenMessage } from './messages.js';
 import { createPendingFinalizes } from './pending-finalizes.js';
+import { openConnection, type Connection } from './recogniser-connection.js';
+import { createRecogniserReport } from './recogniser-report.js';
+import type { Recognition, RecogniserWire } from './recogniser-wire.js';
+import type { SpeechToTextOptions, SpeechToTextStream } from './speech-to-text.js';
 
 const BYTES_PER_MS = SAMPLE_RATE_HZ / 1000;
 /** Audio kept for sending and for sending again: 5 s. */
@@ -15,57 +17,66 @@ const RING_BYTES = 5000 * BYTES_PER_MS;
 const RECONNECT: RetryPolicy = { attempts: 3, baseDelayMs: 100, maxDelayMs: 500 };
 /** Once the ring no longer reaches back to the loss, words are lost: then another vendor is the better try. */
 const OUTAGE_LIMIT_MS = 5000;
-/** A Finalize that finds nothing is not answered at all. */
+/** A request that finds nothing may not be answered at all. */
 const FINALIZE_LIMIT_MS = 1500;
-
-type Results = Extract<ListenMessage, { type: 'results' }>;
 
 type State =
   | { readonly kind: 'connected'; readonly connection: Connection }
   | { readonly kind: 'waiting'; readonly timer: Timer }
   | { readonly kind: 'ended' };
 
-/** Opens one call's stream: connects, connects again after a loss, and sends again what no final transcript covers yet. */
-export function openDeepgramStream(
-  target: Pick<ConnectionOptions, 'url' | 'headers' | 'clock' | 'lookup'>,
+/** Opens one call's stream: connects, connects again after a loss, and sends again what no settled transcript covers yet. */
+export function openRecogniserStream(
+  wire: RecogniserWire,
+  context: { readonly clock: Clock; readonly lookup?: LookupFunction | undefined },
   options: Pick<SpeechToTextOptions, 'signal' | 'onEvent'>,
 ): SpeechToTextStream {
-  const { clock } = target;
+  const { clock } = context;
   const ring = createAudioRing(RING_BYTES);
   const finalizes = createPendingFinalizes();
-  const report = createReporter((event) => {
+  const report = createRecogniserReport((event) => {
     if (state.kind !== 'ended') options.onEvent(event);
   });
   let state: State = { kind: 'ended' };
-  /** Position up to which the transcript is final. */
+  /** Position up to which the transcript is settled. */
   let covered = 0;
   let outage: { failures: number; sinceMs: number } | null = null;
   let finalizeTimer: Timer | null = null;
 
   function connect(): void {
-    const fromPosition = Math.max(covered, ring.start);
     const connection = openConnection({
-      ...target,
+      ...context,
+      wire,
       signal: options.signal,
       ring,
-      fromPosition,
-      onOpen() {
-        report.ready();
+      fromPosition: Math.max(covered, ring.start),
+      onReady(origin) {
+        report.ready(origin / BYTES_PER_MS);
         for (let i = 0; i < finalizes.count; i += 1) connection.finalize();
       },
-      onResults: (results) => onResults(results, fromPosition),
+      onRecognition,
       onLost,
     });
     state = { kind: 'connected', connection };
   }
 
-  function onResults(results: Results, fromPosition: number): void {
-    outage = null;
-    const offsetMs = fromPosition / BYTES_PER_MS;
-    if (results.isFinal) covered = Math.max(covered, fromPosition + Math.round(results.endMs * BYTES_PER_MS));
-    report.results(results, offsetMs);
-    const answered = results.isFromFinalize ? finalizes.settleAnswered(covered) : 0;
-    settle(answered + (results.isFinal ? finalizes.settleCovered(covered) : 0));
+  function onRecognition(recognition: Recognition, origin: number): void {
+    if (recognition.type !== 'unknown') outage = null;
+    const positionOf = (ms: number) => origin + Math.round(ms * BYTES_PER_MS);
+    report.take(recognition, origin / BYTES_PER_MS);
+    switch (recognition.type) {
+      case 'text-settled':
+        covered = Math.max(covered, positionOf(recognition.endMs));
+        return;
+      case 'finalize-answered':
+        covered = Math.max(covered, positionOf(recognition.endMs));
+        answer(finalizes.settleAnswered(covered));
+        return;
+      case 'audio-covered':
+        answer(finalizes.settleCovered(positionOf(recognition.endMs)));
+        return;
+      default:
+    }
   }
 
   function onLost(error: AgentStreamError): void {
@@ -81,12 +92,12 @@ export function openDeepgramStream(
   }
 
   /** Answers `count` requests and waits for the next one that is open. */
-  function settle(count: number): void {
+  function answer(count: number): void {
     finalizeTimer?.cancel();
     finalizeTimer = null;
     for (let i = 0; i < count; i += 1) report.finalized();
     if (state.kind === 'ended' || finalizes.dueMs === undefined) return;
-    finalizeTimer = clock.setTimer(finalizes.dueMs - clock.nowMs(), () => settle(finalizes.settleDue(clock.nowMs())));
+    finalizeTimer = clock.setTimer(finalizes.dueMs - clock.nowMs(), () => answer(finalizes.settleDue(clock.nowMs())));
   }
 
   function end(): void {
@@ -114,39 +125,8 @@ export function openDeepgramStream(
       const dueMs = clock.nowMs() + (isCovered ? 0 : FINALIZE_LIMIT_MS);
       const overflow = finalizes.add(ring.end, dueMs);
       if (!isCovered && state.kind === 'connected') state.connection.finalize();
-      settle(overflow);
+      answer(overflow);
     },
     close: end,
-  };
-}
-
-/** Turns results into the contract's events. */
-function createReporter(emit: (event: SpeechToTextEvent) => void) {
-  let isReady = false;
-  /** The vendor heard the silence that ends a turn, and no word since. */
-  let isPaused = false;
-  /** There is text since the last pause. */
-  let hasText = false;
-  return {
-    ready() {
-      if (!isReady) emit({ type: 'stt-ready' });
-      isReady = true;
-    },
-    finalized: () => emit({ type: 'finalized' }),
-    results(results: Results, offsetMs: number) {
-      const { text } = results;
-      if (text !== '') {
-        if (isPaused) emit({ type: 'turn-resumed' });
-        isPaused = false;
-        hasText = true;
-        const times = { startMs: offsetMs + results.startMs, endMs: offsetMs + results.endMs };
-        emit(results.isFinal ? { type: 'transcript-final', text, ...times } : { type: 'transcript-interim', text });
-      }
-      if (results.isSpeechFinal && hasText) {
-        isPaused = true;
-        hasText = false;
-        emit({ type: 'turn-pause' });
-      }
-    },
   };
 }
