@@ -19,6 +19,8 @@ export interface PendingFinalizes {
   settleCovered(position: number): number;
   /** The vendor let them pass. */
   settleDue(nowMs: number): number;
+  /** Forgets them all. */
+  clear(): void;
 }
 
 /** Creates an empty list. */
@@ -51,6 +53,7 @@ export function createPendingFinalizes(): PendingFinalizes {
       return oldest === undefined || isLate ? 0 : settleWhile((request) => request === oldest);
     },
     settleCovered: (position) => settleWhile((request) => request.position <= position + COVERAGE_TOLERANCE_BYTES),
+    clear: () => void pending.splice(0),
     settleDue: (nowMs) => settleWhile((request) => request.dueMs <= nowMs),
   };
 }

@@ -1,17 +1,13 @@
 import type { LookupFunction } from 'node:net';
-import { SAMPLE_RATE_HZ } from '../audio/frame.js';
 import { repeat, type Clock, type Timer } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import { openSocketClient, type SocketEnd } from '../base/socket-client.js';
+import { createAudioFeed } from './audio-feed.js';
 import type { AudioRing } from './audio-ring.js';
+import { createRecogniserVitals, type RecogniserVitals } from './recogniser-vitals.js';
 import type { Recognition, RecogniserWire } from './recogniser-wire.js';
 
-const BYTES_PER_MS = SAMPLE_RATE_HZ / 1000;
 const CONNECT_TIMEOUT_MS = 2000;
-/** From the open socket to the vendor's word that it takes audio. */
-const READY_TIMEOUT_MS = 2000;
-/** Speech that must have been sent since the last message before silence is suspicious. */
-const STALL_SPEECH_BYTES = 4000;
 /** A vendor that sends nothing at all, not even during silence, is pinged after this long. */
 const IDLE_PING_MS = 1000;
 const TICK_MS = 1000;
@@ -45,16 +41,9 @@ export interface Connection {
 
 type Phase =
   | { readonly name: 'connecting' }
-  | { readonly name: 'starting'; readonly ticker: Timer; readonly dueMs: number }
-  | { readonly name: 'ready'; readonly ticker: Timer }
+  | { readonly name: 'starting'; readonly ticker: Timer; readonly vitals: RecogniserVitals }
+  | { readonly name: 'ready'; readonly ticker: Timer; readonly vitals: RecogniserVitals }
   | { readonly name: 'ended' };
-
-/** Whether mu-law audio may hold speech: a tenth of its samples reach about -30 dBFS (G.711 segment 3). */
-function isLoud(audio: Buffer): boolean {
-  let loud = 0;
-  for (let i = 0; i < audio.length; i += 8) if (((~(audio[i] ?? 0xff) >> 4) & 7) >= 3) loud += 1;
-  return loud * 80 >= audio.length;
-}
 
 function lossOf(end: SocketEnd, wire: RecogniserWire): AgentStreamError {
   if (end.error !== undefined) return end.error;
@@ -63,18 +52,20 @@ function lossOf(end: SocketEnd, wire: RecogniserWire): AgentStreamError {
   return meant ?? new AgentStreamError(end.code === 1008 ? 'vendor-rejected' : 'vendor-unreachable', { details: { closeCode: end.code } });
 }
 
-const unreachable = (message: string) => new AgentStreamError('vendor-unreachable', { message });
+const lossMessages = {
+  late: 'The vendor did not begin the session in time.',
+  stalled: 'The vendor stopped answering speech.',
+  behind: 'The vendor fell behind the audio that is kept for it.',
+} as const;
+
+const unreachable = (why: keyof typeof lossMessages) => new AgentStreamError('vendor-unreachable', { message: lossMessages[why] });
 
 /** Connects in the background. */
 export function openConnection(options: ConnectionOptions): Connection {
-  const { wire, clock, ring } = options;
+  const { wire, clock } = options;
   const codec = wire.createCodec();
+  const feed = createAudioFeed(options.ring, wire.batchBytes, options.fromPosition);
   let phase: Phase = { name: 'connecting' };
-  let origin = options.fromPosition;
-  let sent = origin;
-  let audioSentMs = clock.nowMs();
-  let messageMs = clock.nowMs();
-  let speechBytes = 0;
   let malformed = 0;
 
   const socket = openSocketClient({
@@ -86,20 +77,15 @@ export function openConnection(options: ConnectionOptions): Connection {
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     idlePingMs: IDLE_PING_MS,
     onOpen() {
-      audioSentMs = messageMs = clock.nowMs();
       if (codec.opening !== null) socket.send(codec.opening);
-      phase = { name: 'starting', ticker: repeat(clock, TICK_MS, tick), dueMs: clock.nowMs() + READY_TIMEOUT_MS };
+      phase = { name: 'starting', ticker: repeat(clock, TICK_MS, tick), vitals: createRecogniserVitals(wire, clock.nowMs()) };
       if (wire.isReadyOnOpen) becomeReady();
     },
     onMessage(data) {
       const recognitions = codec.parse(data);
-      if (recognitions === null) {
-        malformed += 1;
-        if (malformed >= MAX_MALFORMED) lose(new AgentStreamError('vendor-protocol'));
-        return;
-      }
-      malformed = 0;
-      for (const recognition of recognitions) take(recognition);
+      malformed = recognitions === null ? malformed + 1 : 0;
+      if (malformed >= MAX_MALFORMED) lose(new AgentStreamError('vendor-protocol'));
+      for (const recognition of recognitions ?? []) take(recognition);
     },
     onClose(end) {
       leave();
@@ -108,24 +94,21 @@ export function openConnection(options: ConnectionOptions): Connection {
   });
 
   function take(recognition: Recognition): void {
-    if (phase.name === 'ended') return;
-    if (recognition.type === 'session-failed') {
-      lose(recognition.error);
-      return;
-    }
-    if (recognition.type === 'audio-received') return;
-    speechBytes = 0;
-    messageMs = clock.nowMs();
+    if (phase.name !== 'starting' && phase.name !== 'ready') return;
+    if (recognition.type === 'session-failed') lose(recognition.error);
+    if (recognition.type === 'session-failed' || recognition.type === 'audio-received') return;
+    phase.vitals.noteMessage(clock.nowMs());
     if (recognition.type === 'session-ready') becomeReady();
-    else options.onRecognition(recognition, origin);
+    else options.onRecognition(recognition, feed.origin);
   }
 
   function becomeReady(): void {
     if (phase.name !== 'starting') return;
-    phase = { name: 'ready', ticker: phase.ticker };
-    origin = sent = Math.max(sent, ring.start);
-    pump();
-    options.onReady(origin);
+    phase = { name: 'ready', ticker: phase.ticker, vitals: phase.vitals };
+    phase.vitals.noteReady();
+    feed.begin();
+    sendBatches(wire.batchBytes);
+    options.onReady(feed.origin);
   }
 
   function leave(): void {
@@ -140,44 +123,31 @@ export function openConnection(options: ConnectionOptions): Connection {
   }
 
   function tick(): void {
+    if (phase.name !== 'starting' && phase.name !== 'ready') return;
     const nowMs = clock.nowMs();
-    if (phase.name === 'starting' && nowMs >= phase.dueMs) {
-      lose(unreachable('The vendor did not begin the session in time.'));
-    } else if (wire.stallAfterMs !== null && speechBytes >= STALL_SPEECH_BYTES && nowMs - messageMs >= wire.stallAfterMs) {
-      lose(unreachable('The vendor stopped answering speech.'));
-    } else if (phase.name === 'ready' && wire.keepAlive !== null && nowMs - audioSentMs >= wire.keepAlive.afterMs) {
-      audioSentMs = nowMs;
-      socket.send(wire.keepAlive.message);
-    }
+    const verdict = phase.vitals.verdict(nowMs);
+    if (verdict === 'late' || verdict === 'stalled') lose(unreachable(verdict));
+    if (verdict !== 'idle' || phase.name !== 'ready' || wire.keepAlive === null) return;
+    phase.vitals.noteKeepAlive(nowMs);
+    socket.send(wire.keepAlive.message);
   }
-
-  const sentMs = () => (sent - origin) / BYTES_PER_MS;
 
   function sendBatches(minBytes: number): void {
     if (phase.name !== 'ready') return;
-    if (sent < ring.start) {
-      // What the vendor is never sent would shift its clock against ours.
-      lose(unreachable('The vendor fell behind the audio that is kept for it.'));
-      return;
-    }
-    while (ring.end - sent >= minBytes) {
-      const batch = ring.view(sent, wire.batchBytes);
-      if (!socket.send(codec.audio(batch, sentMs() + batch.length / BYTES_PER_MS))) return;
-      sent += batch.length;
-      audioSentMs = clock.nowMs();
-      if (isLoud(batch)) speechBytes += batch.length;
-    }
-  }
-
-  function pump(): void {
-    sendBatches(wire.batchBytes);
+    const { vitals } = phase;
+    const isAbreast = feed.drain(minBytes, (batch, endMs) => {
+      const isTaken = socket.send(codec.audio(batch, endMs));
+      if (isTaken) vitals.noteAudio(batch, clock.nowMs());
+      return isTaken;
+    });
+    if (!isAbreast) lose(unreachable('behind'));
   }
 
   return {
-    pump,
+    pump: () => sendBatches(wire.batchBytes),
     finalize() {
       sendBatches(1);
-      const message = phase.name === 'ready' ? codec.finalize(sentMs()) : null;
+      const message = phase.name === 'ready' ? codec.finalize(feed.sentMs) : null;
       if (message !== null) socket.send(message);
     },
     close() {

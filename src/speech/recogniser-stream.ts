@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../base/clock.js';
 import type { AgentStreamError } from '../base/errors.js';
 import { retryDelayMs, type RetryPolicy } from '../base/retry.js';
 import { createAudioRing } from './audio-ring.js';
-import { createPendingFinalizes } from './pending-finalizes.js';
+import { createFinalizeRequests } from './finalize-requests.js';
 import { openConnection, type Connection } from './recogniser-connection.js';
 import { createRecogniserReport } from './recogniser-report.js';
 import type { Recognition, RecogniserWire } from './recogniser-wire.js';
@@ -17,8 +17,6 @@ const RING_BYTES = 5000 * BYTES_PER_MS;
 const RECONNECT: RetryPolicy = { attempts: 3, baseDelayMs: 100, maxDelayMs: 500 };
 /** Once the ring no longer reaches back to the loss, words are lost: then another vendor is the better try. */
 const OUTAGE_LIMIT_MS = 5000;
-/** A request that finds nothing may not be answered at all. */
-const FINALIZE_LIMIT_MS = 1500;
 
 type State =
   | { readonly kind: 'connected'; readonly connection: Connection }
@@ -33,7 +31,6 @@ export function openRecogniserStream(
 ): SpeechToTextStream {
   const { clock } = context;
   const ring = createAudioRing(RING_BYTES);
-  const finalizes = createPendingFinalizes();
   const report = createRecogniserReport((event) => {
     if (state.kind !== 'ended') options.onEvent(event);
   });
@@ -41,7 +38,7 @@ export function openRecogniserStream(
   /** Position up to which the transcript is settled. */
   let covered = 0;
   let outage: { failures: number; sinceMs: number } | null = null;
-  let finalizeTimer: Timer | null = null;
+  const finalizes = createFinalizeRequests(clock, report.finalized);
 
   function connect(): void {
     const connection = openConnection({
@@ -70,10 +67,10 @@ export function openRecogniserStream(
         return;
       case 'finalize-answered':
         covered = Math.max(covered, positionOf(recognition.endMs));
-        answer(finalizes.settleAnswered(covered));
+        finalizes.settleAnswered(covered);
         return;
       case 'audio-covered':
-        answer(finalizes.settleCovered(positionOf(recognition.endMs)));
+        finalizes.settleCovered(positionOf(recognition.endMs));
         return;
       default:
     }
@@ -91,20 +88,11 @@ export function openRecogniserStream(
     options.onEvent({ type: 'stt-failed', error });
   }
 
-  /** Answers `count` requests and waits for the next one that is open. */
-  function answer(count: number): void {
-    finalizeTimer?.cancel();
-    finalizeTimer = null;
-    for (let i = 0; i < count; i += 1) report.finalized();
-    if (state.kind === 'ended' || finalizes.dueMs === undefined) return;
-    finalizeTimer = clock.setTimer(finalizes.dueMs - clock.nowMs(), () => answer(finalizes.settleDue(clock.nowMs())));
-  }
-
   function end(): void {
     if (state.kind === 'connected') state.connection.close();
     else if (state.kind === 'waiting') state.timer.cancel();
     state = { kind: 'ended' };
-    finalizeTimer?.cancel();
+    finalizes.close();
     options.signal.removeEventListener('abort', end);
   }
 
@@ -120,12 +108,9 @@ export function openRecogniserStream(
     },
     finalize() {
       if (state.kind === 'ended') return;
-      // Nothing is open: the answer needs no journey, but still comes after this call.
       const isCovered = finalizes.count === 0 && covered >= ring.end;
-      const dueMs = clock.nowMs() + (isCovered ? 0 : FINALIZE_LIMIT_MS);
-      const overflow = finalizes.add(ring.end, dueMs);
+      finalizes.add(ring.end, isCovered);
       if (!isCovered && state.kind === 'connected') state.connection.finalize();
-      answer(overflow);
     },
     close: end,
   };

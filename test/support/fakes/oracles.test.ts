@@ -13,7 +13,7 @@ import { startFakeDeepgramVoice } from './deepgram-voice.js';
 import { startFakeElevenlabsVoice } from './elevenlabs-voice.js';
 import { startFakeOpenai } from './openai.js';
 import { startFakeOpenaiVoice } from './openai-voice.js';
-import { renderCodedWords, silence } from './speech-audio.js';
+import { renderCodedWords, silence, type CodedWord } from './speech-audio.js';
 import type { VendorServer } from './vendor-server.js';
 
 // The SDK's module build cannot load `ws`; its CommonJS build can.
@@ -95,6 +95,41 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     connection.close();
     expect(types).toEqual(['Metadata', 'Flushed', 'Cleared', 'Flushed']);
     expect(fake.connections[0]!.messages.map(({ type }) => type)).toEqual(['Speak', 'Speak', 'Flush', 'Speak', 'Flush', 'Clear', 'Close']);
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('@deepgram/sdk: turns of Flux, and a message that Flux does not know', async () => {
+    const fake = keep(await startFakeDeepgram({ apiKey: 'test-key' }));
+    const environment = { base: fake.httpUrl, production: fake.wsUrl, agent: fake.wsUrl, agentRest: fake.httpUrl };
+    const client = new DeepgramClient({ apiKey: 'test-key', environment });
+    const query = { model: 'flux-general-en', encoding: 'mulaw', sample_rate: 8000, eot_threshold: 0.7, eager_eot_threshold: 0.5 } as const;
+    const connection = await client.listen.v2.connect({ ...query, reconnectAttempts: 0 });
+    const seen: string[] = [];
+    const ended: { transcript: string; words: string[]; turn: number }[] = [];
+    connection.on('message', (message) => {
+      seen.push(message.type === 'TurnInfo' ? message.event : message.type);
+      if (message.type !== 'TurnInfo' || message.event !== 'EndOfTurn') return;
+      expect(message.audio_window_end).toBeGreaterThan(message.words.at(-1)?.end ?? Infinity);
+      ended.push({ transcript: message.transcript, words: message.words.map(({ word }) => word), turn: message.turn_index });
+    });
+    connection.connect();
+    await connection.waitForOpen();
+    for (const [index, words] of (['alpha bravo charlie', 'delta'] as const).entries()) {
+      connection.sendMedia(renderCodedWords(words.split(' ') as CodedWord[]));
+      connection.sendMedia(silence(400));
+      await until(() => ended.length === index + 1);
+    }
+    expect(ended).toEqual([
+      { transcript: 'alpha bravo charlie', words: ['alpha', 'bravo', 'charlie'], turn: 0 },
+      { transcript: 'delta', words: ['delta'], turn: 1 },
+    ]);
+    expect(seen[0]).toBe('Connected');
+    const order = seen.filter((event) => event !== 'Update' && event !== 'Connected');
+    expect(order).toEqual(['StartOfTurn', 'EagerEndOfTurn', 'EndOfTurn', 'StartOfTurn', 'EagerEndOfTurn', 'EndOfTurn']);
+    connection.sendForceEndTurn({ type: 'ForceEndTurn' });
+    await until(() => seen.at(-1) === 'Error');
+    connection.close();
+    await until(() => fake.openSockets() === 0);
   });
 
   it('openai: a stream, a tool call, its result, a whole answer, and an error', async () => {
