@@ -18,6 +18,13 @@ export interface AudioFeed {
   drain(minBytes: number, send: (batch: Buffer, endMs: number) => boolean): boolean;
 }
 
+/** As {@link AudioRing.view}, but whole where the ring wraps. */
+function read(ring: AudioRing, position: number, maxBytes: number): Buffer {
+  const view = ring.view(position, maxBytes);
+  const missing = Math.min(maxBytes, ring.end - position) - view.length;
+  return missing === 0 ? view : Buffer.concat([view, ring.view(position + view.length, missing)]);
+}
+
 /** Creates a feed of batches of `batchBytes`, 8 kHz mu-law. */
 export function createAudioFeed(ring: AudioRing, batchBytes: number, fromPosition: number): AudioFeed {
   let origin = fromPosition;
@@ -36,7 +43,7 @@ export function createAudioFeed(ring: AudioRing, batchBytes: number, fromPositio
     drain(minBytes, send) {
       if (sent < ring.start) return false;
       while (ring.end - sent >= minBytes) {
-        const batch = ring.view(sent, batchBytes);
+        const batch = read(ring, sent, batchBytes);
         if (!send(batch, msAt(sent + batch.length))) return true;
         sent += batch.length;
       }

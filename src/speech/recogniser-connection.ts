@@ -146,7 +146,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   return {
     pump: () => sendBatches(wire.batchBytes),
     finalize() {
-      sendBatches(1);
+      sendBatches(wire.minBatchBytes);
       const message = phase.name === 'ready' ? codec.finalize(feed.sentMs) : null;
       if (message !== null) socket.send(message);
     },

@@ -46,6 +46,8 @@ export interface RecogniserWire {
   readonly headers: Readonly<Record<string, string>>;
   /** Audio per message, in bytes of 8 kHz mu-law. */
   readonly batchBytes: number;
+  /** Least audio per message: a remainder that is shorter waits for more. */
+  readonly minBatchBytes: number;
   /** False: audio waits for `session-ready`. */
   readonly isReadyOnOpen: boolean;
   /** Sent when no audio went out for so long; null: the vendor needs none, or knows none. */

@@ -1,4 +1,5 @@
 import { anthropic } from './anthropic/anthropic.js';
+import { assemblyai } from './assemblyai/assemblyai.js';
 import { builtin } from './builtin/builtin.js';
 import { cartesia } from './cartesia/cartesia.js';
 import { deepgram } from './deepgram/deepgram.js';
@@ -11,17 +12,7 @@ import type { Leg, VendorModule } from './vendor.js';
 
 export { builtinVoiceName } from './builtin/builtin.js';
 
-/** Every speech and language vendor, in the order in which they are listed. `builtin`, which needs no key, is last. */
-export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, builtin];
-
-/** Vendors that are known for their voice: whoever has a key of theirs wants to hear it, whatever other keys there are. */
-const voicesFirst: readonly VendorModule[] = [cartesia, elevenlabs, rime, deepgram, openaiCompatible];
-
-/** The vendors that have `leg`, in the order in which an agent that names no vendor gets the first that has a key. */
-export function vendorsOf(leg: Leg): readonly VendorModule[] {
-  const ordered = leg === 'tts' ? new Set([...voicesFirst, ...vendors]) : vendors;
-  return [...ordered].filter((vendor) => vendor[leg] !== undefined);
-}
+export const vendors: readonly VendorModule[] = [] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, ] = [] = [deepgram, assemblyai, builtin];
 
 /** The vendor of that name. */
 export function findVendor(name: string): VendorModule | undefined {

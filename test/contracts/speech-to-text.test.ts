@@ -1,7 +1,9 @@
+import { assemblyai } from '../../src/speech/assemblyai/assemblyai.js';
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { deepgram } from '../../src/speech/deepgram/deepgram.js';
 import type { SpeechToText } from '../../src/speech/speech-to-text.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
+import { startFakeAssemblyai } from '../support/fakes/assemblyai.js';
 import { speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
 import { startFakeDeepgram } from '../support/fakes/deepgram.js';
@@ -36,6 +38,8 @@ function describeVendor(name: string, subject: NetworkRecogniserSubject, skip: N
 
 describeVendor('deepgram nova', { vendor: deepgram, startFake: startFakeDeepgram });
 describeVendor('deepgram flux', { vendor: deepgram, settings: { model: 'flux-general-en' }, startFake: startFakeDeepgram });
+
+describeVendor('assemblyai', { vendor: assemblyai, startFake: startFakeAssemblyai }, { stall: 'it says nothing of noise, so its silence proves nothing' });
 
 describeSpeechToText(
   'builtin',

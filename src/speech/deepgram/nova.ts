@@ -1,4 +1,5 @@
 import { asRecord, parseJsonRecord } from '../../base/json.js';
+import { createPauseTracker, type PauseTracker } from '../pause-tracker.js';
 import type { Recognition, RecogniserCodec, RecogniserWire } from '../recogniser-wire.js';
 import { closeStreamMessage, NOTHING_TO_DO, toMs } from './messages.js';
 
@@ -33,29 +34,6 @@ function parseListenMessage(data: Buffer, pause: PauseTracker): readonly Recogni
   return found;
 }
 
-interface PauseTracker {
-  /** A word came; true: after a pause. */
-  hear(): boolean;
-  /** The silence that ends a segment came; true: it ends words. */
-  end(): boolean;
-}
-
-function createPauseTracker(): PauseTracker {
-  let state: 'silent' | 'speaking' | 'paused' = 'silent';
-  return {
-    hear() {
-      const isResumed = state === 'paused';
-      state = 'speaking';
-      return isResumed;
-    },
-    end() {
-      const isPause = state === 'speaking';
-      if (isPause) state = 'paused';
-      return isPause;
-    },
-  };
-}
-
 /** The models of `/v1/listen` (developers.deepgram.com/reference/speech-to-text/listen-streaming). */
 export function createNovaWire(url: string, headers: Readonly<Record<string, string>>): RecogniserWire {
   const pause = createPauseTracker();
@@ -70,6 +48,7 @@ export function createNovaWire(url: string, headers: Readonly<Record<string, str
     url,
     headers,
     batchBytes: BATCH_BYTES,
+    minBatchBytes: 1,
     isReadyOnOpen: true,
     keepAlive: { message: keepAliveMessage, afterMs: KEEP_ALIVE_AFTER_MS },
     stallAfterMs: STALL_AFTER_MS,

@@ -79,8 +79,10 @@ export interface RecogniserProtocol {
   refuse(request: { readonly url: URL; readonly headers: IncomingMessage['headers'] }, apiKey: string | undefined): UpgradeFault | null;
   /** The code and reason of the close frame for a silent client. */
   readonly idleClose: { readonly code: number; readonly reason: string };
+  /** Audio messages that break them close the connection. */
+  readonly audioLimits?: { readonly minBytes: number; readonly maxBytes: number; readonly code: number; readonly reason: string };
   /** Serves one client; the result takes its text messages. */
-  serve(session: RecogniserSession): (message: Record<string, unknown>) => void;
+  serve(session: RecogniserSession, apiKey: string | undefined): (message: Record<string, unknown>) => void;
 }
 
 /** True where what is expected is what was given, or nothing is expected. */
@@ -137,6 +139,11 @@ export async function startFakeRecogniser(protocol: RecogniserProtocol, options:
       close: (code, reason) => socket.close(code, reason ?? ''),
       hear(audio) {
         connection.audioSizes.push(audio.length);
+        const limits = protocol.audioLimits;
+        if (limits && (audio.length < limits.minBytes || audio.length > limits.maxBytes)) {
+          socket.close(limits.code, limits.reason);
+          return;
+        }
         const beforeMs = audioBytes / 8;
         audioBytes += audio.length;
         recogniser?.push(audio);
@@ -153,7 +160,7 @@ export async function startFakeRecogniser(protocol: RecogniserProtocol, options:
       },
     };
 
-    const onMessage = protocol.serve(session);
+    const onMessage = protocol.serve(session, options.apiKey);
     stayAwake();
     socket.on('message', (data: Buffer, isBinary) => {
       stayAwake();
