@@ -1,11 +1,13 @@
 import type * as cartesiaSdk from '@cartesia/cartesia-js';
 import { DeepgramClient } from '@deepgram/sdk';
 import type * as elevenlabsSdk from '@elevenlabs/elevenlabs-js/serialization/index.js';
+import { StreamingTranscriber } from 'assemblyai';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { startFakeAssemblyai } from './assemblyai.js';
 import { startFakeCartesia } from './cartesia.js';
 import { settle, until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
@@ -129,6 +131,45 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     connection.sendForceEndTurn({ type: 'ForceEndTurn' });
     await until(() => seen.at(-1) === 'Error');
     connection.close();
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('assemblyai: a turn ended by silence, one by ForceEndpoint, and a wrong key', async () => {
+    const fake = keep(await startFakeAssemblyai({ apiKey: 'test-key' }));
+    const open = (apiKey: string) => {
+      const transcriber = new StreamingTranscriber({ apiKey, websocketBaseUrl: 'wss://fake/v3/ws', sampleRate: 8000, encoding: 'pcm_mulaw', speechModel: 'universal-streaming-english', formatTurns: true, maxConnectionRetries: 0 });
+      // The SDK insists on wss: its own URL leads to the plain socket of the fake.
+      const connectionUrl = Reflect.get(transcriber, 'connectionUrl') as () => URL;
+      Object.defineProperty(transcriber, 'connectionUrl', { value: () => new URL(`${fake.wsUrl}/v3/ws${connectionUrl.call(transcriber).search}`) });
+      return transcriber;
+    };
+    const transcriber = open('test-key');
+    const turns: { text: string; order: number; words: string[] }[] = [];
+    const partials: string[] = [];
+    transcriber.on('turn', (turn) => {
+      if (!turn.end_of_turn) partials.push(turn.transcript);
+      else if (turn.turn_is_formatted) turns.push({ text: turn.transcript, order: turn.turn_order, words: turn.words.map(({ text }) => text) });
+    });
+    const begin = await transcriber.connect();
+    expect(begin.type).toBe('Begin');
+    const send = (audio: Buffer) => {
+      for (let i = 0; i < audio.length; i += 800) transcriber.sendAudio(new Uint8Array(audio.subarray(i, i + 800)).buffer);
+    };
+    send(Buffer.concat([renderCodedWords(['alpha', 'bravo']), silence(540)]));
+    await until(() => turns.length === 1);
+    send(Buffer.concat([renderCodedWords(['charlie']), silence(20)]));
+    transcriber.forceEndpoint();
+    await until(() => turns.length === 2);
+    await transcriber.close();
+    expect(turns).toEqual([
+      { text: 'Alpha bravo.', order: 0, words: ['alpha', 'bravo'] },
+      { text: 'Charlie.', order: 1, words: ['charlie'] },
+    ]);
+    expect(partials.length).toBeGreaterThan(0);
+    expect(fake.connections[0]!.controls).toEqual(['ForceEndpoint', 'Terminate']);
+    const stranger = open('wrong');
+    stranger.on('error', () => undefined);
+    await expect(stranger.connect()).rejects.toThrow('Unauthorized Connection');
     await until(() => fake.openSockets() === 0);
   });
 
