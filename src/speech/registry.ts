@@ -7,12 +7,7 @@ import { elevenlabs } from './elevenlabs/elevenlabs.js';
 import { google } from './google/google.js';
 import { groq } from './groq/groq.js';
 import { openaiCompatible } from './openai-compatible/openai-compatible.js';
-import { rime } from './rime/rime.js';
-import type { Leg, VendorModule } from './vendor.js';
-
-export { builtinVoiceName } from './builtin/builtin.js';
-
-export const vendors: readonly VendorModule[] = [] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, ] = [] = [deepgram, assemblyai, builtin];
+export const vendors: readonly VendorModule[] = [] = [] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, ] = [] = [deepgram, assemblyai, ] = [] = [] = [deepgram, ] = [deepgram, soniox, builtin];
 
 /** The vendor of that name. */
 export function findVendor(name: string): VendorModule | undefined {

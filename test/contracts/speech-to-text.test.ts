@@ -1,12 +1,14 @@
 import { assemblyai } from '../../src/speech/assemblyai/assemblyai.js';
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { deepgram } from '../../src/speech/deepgram/deepgram.js';
+import { soniox } from '../../src/speech/soniox/soniox.js';
 import type { SpeechToText } from '../../src/speech/speech-to-text.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { startFakeAssemblyai } from '../support/fakes/assemblyai.js';
 import { speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
 import { startFakeDeepgram } from '../support/fakes/deepgram.js';
+import { startFakeSoniox } from '../support/fakes/soniox.js';
 import { renderCodedWords, type CodedWord } from '../support/fakes/speech-audio.js';
 import { findClosedPort } from '../support/fakes/vendor-server.js';
 import { describeSpeechToText } from './speech-to-text.js';
@@ -40,6 +42,7 @@ describeVendor('deepgram nova', { vendor: deepgram, startFake: startFakeDeepgram
 describeVendor('deepgram flux', { vendor: deepgram, settings: { model: 'flux-general-en' }, startFake: startFakeDeepgram });
 
 describeVendor('assemblyai', { vendor: assemblyai, startFake: startFakeAssemblyai }, { stall: 'it says nothing of noise, so its silence proves nothing' });
+describeVendor('soniox', { vendor: soniox, startFake: startFakeSoniox }, { stall: 'what it says of noise is not documented, so its silence proves nothing' });
 
 describeSpeechToText(
   'builtin',
