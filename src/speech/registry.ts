@@ -7,7 +7,23 @@ import { elevenlabs } from './elevenlabs/elevenlabs.js';
 import { google } from './google/google.js';
 import { groq } from './groq/groq.js';
 import { openaiCompatible } from './openai-compatible/openai-compatible.js';
-export const vendors: readonly VendorModule[] = [] = [] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, ] = [] = [deepgram, assemblyai, ] = [] = [] = [deepgram, ] = [deepgram, soniox, builtin];
+import { rime } from './rime/rime.js';
+import { soniox } from './soniox/soniox.js';
+import type { Leg, VendorModule } from './vendor.js';
+
+export { builtinVoiceName } from './builtin/builtin.js';
+
+/** Every speech and language vendor, in the order in which they are listed. `builtin`, which needs no key, is last. */
+export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, assemblyai, soniox, builtin];
+
+/** Vendors that are known for their voice: whoever has a key of theirs wants to hear it, whatever other keys there are. */
+const voicesFirst: readonly VendorModule[] = [cartesia, elevenlabs, rime, deepgram, openaiCompatible];
+
+/** The vendors that have `leg`, in the order in which an agent that names no vendor gets the first that has a key. */
+export function vendorsOf(leg: Leg): readonly VendorModule[] {
+  const ordered = leg === 'tts' ? new Set([...voicesFirst, ...vendors]) : vendors;
+  return [...ordered].filter((vendor) => vendor[leg] !== undefined);
+}
 
 /** The vendor of that name. */
 export function findVendor(name: string): VendorModule | undefined {
