@@ -9,6 +9,7 @@ export function turnOptionsOf(settings: WorkflowSettings, hasVendorTurns: boolea
       minDelayMs: endpointing.min_delay_ms,
       maxDelayMs: endpointing.max_delay_ms,
       transcriptTimeoutMs: defaultTurnOptions.endpointing.transcriptTimeoutMs,
+      vendorTurnTimeoutMs: defaultTurnOptions.endpointing.vendorTurnTimeoutMs,
     },
     interruption: {
       isEnabled: interruption.enabled,

@@ -1,4 +1,5 @@
 import { anthropic } from './anthropic/anthropic.js';
+import { assemblyai } from './assemblyai/assemblyai.js';
 import { builtin } from './builtin/builtin.js';
 import { cartesia } from './cartesia/cartesia.js';
 import { deepgram } from './deepgram/deepgram.js';
@@ -7,12 +8,13 @@ import { google } from './google/google.js';
 import { groq } from './groq/groq.js';
 import { openaiCompatible } from './openai-compatible/openai-compatible.js';
 import { rime } from './rime/rime.js';
+import { soniox } from './soniox/soniox.js';
 import type { Leg, VendorModule } from './vendor.js';
 
 export { builtinVoiceName } from './builtin/builtin.js';
 
 /** Every speech and language vendor, in the order in which they are listed. `builtin`, which needs no key, is last. */
-export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, builtin];
+export const vendors: readonly VendorModule[] = [deepgram, openaiCompatible, anthropic, google, groq, cartesia, elevenlabs, rime, assemblyai, soniox, builtin];
 
 /** Vendors that are known for their voice: whoever has a key of theirs wants to hear it, whatever other keys there are. */
 const voicesFirst: readonly VendorModule[] = [cartesia, elevenlabs, rime, deepgram, openaiCompatible];

@@ -171,6 +171,8 @@ export function whileInterrupted(state: TurnState, phase: Phase<'interrupted'>, 
       return stay(state, { ...phase, speechEndMs: null }, { type: 'set-timer', timer: 'false-interruption', delayMs: WORDLESS_VOICE_MS });
     case 'transcript-settled':
       return phase.speechEndMs === null ? stay(state) : refuteInterruption(state, phase, event.atMs, options);
+    case 'vendor-turn-end':
+      return refuteInterruption(state, phase, event.atMs, options);
     case 'timer-fired':
       return event.timer === 'false-interruption' ? refuteInterruption(state, phase, event.atMs, options) : stay(state);
     case 'reply-ended':

@@ -85,13 +85,17 @@ export function enterCallerSpeaking(state: TurnState, { words, startedAtMs }: Op
 
 /** The caller paused. */
 export function enterEndpointing(state: TurnState, { words, startedAtMs, speechEndMs }: PausedTurn, options: TurnOptions): TurnTransition {
-  const entered = enter(
-    state,
-    { name: 'endpointing', words, startedAtMs, speechEndMs, isSettled: false },
-    { type: 'finalize-transcript' },
-    { type: 'set-timer', timer: 'transcript', delayMs: options.endpointing.transcriptTimeoutMs },
-  );
-  return prepareReply(entered, words, options);
+  const phase: TurnPhase = { name: 'endpointing', words, startedAtMs, speechEndMs, isSettled: false };
+  const settling: readonly TurnEffect[] = options.hasVendorTurns
+    ? [awaitVendor(words, options)]
+    : [{ type: 'finalize-transcript' }, { type: 'set-timer', timer: 'transcript', delayMs: options.endpointing.transcriptTimeoutMs }];
+  return prepareReply(enter(state, phase, ...settling), words, options);
+}
+
+/** The recogniser ends the turn; one that never does is waited for, and a voice in which it hears no words only shortly. */
+export function awaitVendor(words: Words, options: TurnOptions): TurnEffect {
+  const { transcriptTimeoutMs, vendorTurnTimeoutMs } = options.endpointing;
+  return { type: 'set-timer', timer: 'transcript', delayMs: allText(words) === '' ? transcriptTimeoutMs : vendorTurnTimeoutMs };
 }
 
 /** The floor is the caller's, who is still speaking, or has paused already. */

@@ -6,6 +6,11 @@ export interface EndpointingOptions {
   readonly maxDelayMs: number;
   /** How long the settled transcript is waited for after `finalize`; then the interim text counts. Default 1,500. */
   readonly transcriptTimeoutMs: number;
+  /**
+   * Where the recogniser decides: silence after the last word that ends a turn it never ends. Default 8,000, longer than any recogniser may
+   * wait by its own options.
+   */
+  readonly vendorTurnTimeoutMs: number;
 }
 
 /** When the caller's voice stops the agent. */
@@ -37,7 +42,7 @@ export interface TurnOptions {
   readonly endpointing: EndpointingOptions;
   readonly interruption: InterruptionOptions;
   readonly preparation: PreparationOptions;
-  /** True: the recogniser decides when a turn is over. */
+  /** True: the recogniser decides when a turn is over, and the delays of `endpointing` do not count. */
   readonly hasVendorTurns: boolean;
   /** Silence of both sides after which the caller is asked whether they are there. Default 10,000 ms. */
   readonly idleTimeoutMs: number;
@@ -45,7 +50,7 @@ export interface TurnOptions {
 
 /** The defaults, every one visible. */
 export const defaultTurnOptions = {
-  endpointing: { minDelayMs: 300, maxDelayMs: 1200, transcriptTimeoutMs: 1500 },
+  endpointing: { minDelayMs: 300, maxDelayMs: 1200, transcriptTimeoutMs: 1500, vendorTurnTimeoutMs: 8000 },
   interruption: {
     isEnabled: true,
     minDurationMs: 160,

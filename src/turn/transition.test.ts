@@ -112,15 +112,45 @@ describe('a caller turn', () => {
     expect(all).toContainEqual({ type: 'note-event', event: 'turn-without-words' });
   });
 
-  it('ends when the vendor says so', () => {
-    const { all } = play([start(0), final('Book it', 500), { type: 'vendor-turn-end', atMs: 520 }], { ...options, hasVendorTurns: true });
-    expect(all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'Book it' }));
-  });
-
   it('that the call cuts off is kept', () => {
     const { all, state } = play([start(0), interim('wait I', 300), { type: 'call-ended', atMs: 400 }]);
     expect(all).toContainEqual({ type: 'keep-words', turnId: 1, text: 'wait I', startedAtMs: 0, speechEndMs: 400 });
     expect(play([start(500)], options, state).all).toEqual([]);
+  });
+});
+
+describe('a turn that the recogniser ends', () => {
+  const vendor: TurnOptions = { ...options, hasVendorTurns: true };
+  const end = (atMs: number): TurnEvent => ({ type: 'vendor-turn-end', atMs });
+  const commit = (text: string) => expect.objectContaining({ type: 'commit-turn', text }) as TurnEffect;
+
+  it('is over when the recogniser says so, in speech as in a pause', () => {
+    expect(play([start(0), final('Book it', 500), end(520)], vendor).all).toContainEqual(commit('Book it'));
+    expect(play([start(0), interim('book', 500), pause(1000), final('Book it', 1300), end(1301)], vendor).all).toContainEqual(commit('Book it'));
+  });
+
+  it('is not ended by the pause, whatever the words: nothing is finalized and no delay of endpointing runs', () => {
+    const { all, state } = play([start(0), interim('I am done.', 500), pause(1000), final('I am done.', 1100), settled(1200)], vendor);
+    expect(state.phase.name).toBe('endpointing');
+    expect(all.filter((effect) => effect.type === 'set-timer' && effect.timer === 'endpointing')).toEqual([]);
+    expect(all.map((effect) => effect.type)).not.toContain('finalize-transcript');
+  });
+
+  it('ends by itself 8 s after the last word where the recogniser forgets it', () => {
+    const waiting = play([start(0), interim('hello', 500), pause(1000), interim('hello there', 1200)], vendor);
+    expect(waiting.all.at(-1)).toEqual({ type: 'set-timer', timer: 'transcript', delayMs: 8000 });
+    expect(play([timer('transcript', 9200)], vendor, waiting.state).all).toContainEqual(commit('hello there'));
+  });
+
+  it('is not waited for long after a voice without words', () => {
+    const noise = play([start(0), pause(600)], vendor);
+    expect(noise.all.at(-1)).toEqual({ type: 'set-timer', timer: 'transcript', delayMs: 1500 });
+    expect(play([timer('transcript', 2100)], vendor, noise.state).all).toContainEqual({ type: 'note-event', event: 'turn-without-words' });
+  });
+
+  it('resumes the reply where all that was said is a sign of attention', () => {
+    const { last } = play([...speaking, onset(1000), start(1100), final('Mm-hm.', 1450), end(1451)], vendor);
+    expect(last).toEqual(['note-event', 'resume-playout']);
   });
 });
 

@@ -1,6 +1,7 @@
 import { endpointingDelayMs } from './endpointing.js';
 import { whileAgentSpeaking, whileHeld, whileInterrupted, whileThinking } from './interruption.js';
 import {
+  awaitVendor,
   dropPreparedReply,
   endTurn,
   enter,
@@ -123,12 +124,15 @@ function whileEndpointing(state: TurnState, phase: Phase<'endpointing'>, event: 
       return enterEndpointing(state, { ...phase, speechEndMs: event.speechEndMs }, options);
     case 'transcript-interim': {
       const heard = hearWords(state, phase.words, event);
+      const next = { ...phase, words: heard.words };
       const isGoingOn = state.voice.isOn && allText(heard.words) !== allText(phase.words);
-      return isGoingOn ? enterCallerSpeaking(heard.state, { ...phase, words: heard.words }) : stay(heard.state, { ...phase, words: heard.words });
+      if (isGoingOn) return enterCallerSpeaking(heard.state, next);
+      return options.hasVendorTurns ? stay(heard.state, next, awaitVendor(next.words, options)) : stay(heard.state, next);
     }
     case 'transcript-final': {
       const heard = hearWords(state, phase.words, event);
       const next = { ...phase, words: heard.words };
+      if (options.hasVendorTurns) return stay(heard.state, next, awaitVendor(next.words, options));
       return phase.isSettled ? settle(heard.state, next, event.atMs, options) : stay(heard.state, next);
     }
     case 'vendor-turn-pause':
@@ -136,11 +140,11 @@ function whileEndpointing(state: TurnState, phase: Phase<'endpointing'>, event: 
     case 'vendor-turn-resumed':
       return dropPreparedReply(stay(state));
     case 'transcript-settled':
-      return settle(state, phase, event.atMs, options);
+      return options.hasVendorTurns ? stay(state) : settle(state, phase, event.atMs, options);
     case 'vendor-turn-end':
       return endTurn(state, phase, options);
     case 'timer-fired':
-      if (event.timer === 'endpointing') return endTurn(state, phase, options);
+      if (event.timer === 'endpointing' || options.hasVendorTurns) return endTurn(state, phase, options);
       return event.timer === 'transcript' ? settle(state, phase, event.atMs, options) : stay(state);
     default:
       return stay(state);
@@ -151,8 +155,7 @@ function whileEndpointing(state: TurnState, phase: Phase<'endpointing'>, event: 
 function settle(state: TurnState, phase: Phase<'endpointing'>, atMs: number, options: TurnOptions): TurnTransition {
   const text = allText(phase.words);
   if (text === '') return endTurn(state, phase, options);
-  const vendorGraceMs = options.hasVendorTurns ? options.endpointing.maxDelayMs : endpointingDelayMs(text, options.endpointing);
-  const remainingMs = phase.speechEndMs + vendorGraceMs - atMs;
+  const remainingMs = phase.speechEndMs + endpointingDelayMs(text, options.endpointing) - atMs;
   if (remainingMs <= 0) return endTurn(state, phase, options);
   const settled = stay(
     state,

@@ -67,6 +67,32 @@ describe('an ordinary call', () => {
   });
 });
 
+describe('a recogniser that ends the turns', () => {
+  it('decides alone: not the silence, nor what the words sound like', async () => {
+    const call = await afterGreeting({ stt: { turnEndMs: 2500 }, passes: [{ text: 'For when?' }, ...goodbyePasses] });
+    call.carrier.says('I would like a table.');
+    call.carrier.pauses(2000);
+    call.carrier.says('For two.');
+    const answeredAtMs = (await call.untilEvent('reply-started', 2)).atMs;
+    expect(call.eventsOf('caller-said').map(({ data }) => data['text'])).toEqual(['I would like a table. For two.']);
+    expect(call.stt.finalizes).toBe(0);
+    // After the vendor's decision, the model and the voice.
+    expect(answeredAtMs - call.carrier.voiceEndMs).toBeGreaterThanOrEqual(2500);
+    expect(answeredAtMs - call.carrier.voiceEndMs).toBeLessThanOrEqual(2500 + 150 + 160 + 80 + 20);
+    await call.untilEvent('agent-said', 2);
+    await sayGoodbye(call);
+  });
+
+  it('and forgets one is not waited for forever', async () => {
+    const call = await afterGreeting({ stt: { turnEndMs: 60_000 }, passes: [{ text: 'Yes.' }, ...goodbyePasses] });
+    call.carrier.says('Are you open?');
+    const answeredAtMs = (await call.untilEvent('reply-started', 2)).atMs;
+    expect(call.eventsOf('caller-said').map(({ data }) => data['text'])).toEqual(['Are you open?']);
+    expect(answeredAtMs - call.carrier.voiceEndMs).toBeGreaterThanOrEqual(8000);
+    expect(answeredAtMs - call.carrier.voiceEndMs).toBeLessThanOrEqual(9000);
+  });
+});
+
 describe('an interruption', () => {
   it('holds at the onset, clears when the voice is confirmed, and the agent knows what was heard', async () => {
     const call = await whileAnswering({ passes: [{ text: ANSWER }, { text: 'All right.' }, ...goodbyePasses] });

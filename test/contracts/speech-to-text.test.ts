@@ -1,39 +1,55 @@
+import { assemblyai } from '../../src/speech/assemblyai/assemblyai.js';
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { deepgram } from '../../src/speech/deepgram/deepgram.js';
+import { soniox } from '../../src/speech/soniox/soniox.js';
 import type { SpeechToText } from '../../src/speech/speech-to-text.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
+import { startFakeAssemblyai } from '../support/fakes/assemblyai.js';
 import { speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
 import { startFakeDeepgram } from '../support/fakes/deepgram.js';
+import { startFakeSoniox } from '../support/fakes/soniox.js';
 import { renderCodedWords, type CodedWord } from '../support/fakes/speech-audio.js';
 import { findClosedPort } from '../support/fakes/vendor-server.js';
 import { describeSpeechToText } from './speech-to-text.js';
+import { describeNetworkRecogniser, type NetworkRecogniserSkips, type NetworkRecogniserSubject } from './speech-to-text-faults.js';
 
-function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): SpeechToText {
+const create = (vendor: VendorModule, settings: Record<string, unknown>, clock: CountingClock, baseUrl: string): SpeechToText => {
   const leg = vendor.stt!;
-  return leg.create(leg.settingsSchema.parse({}), { clock, apiKey: 'test-key', baseUrl, fetch });
+  return leg.create(leg.settingsSchema.parse(settings), { clock, apiKey: 'test-key', baseUrl, fetch });
+};
+
+/** Both suites for a vendor behind a network. */
+function describeVendor(name: string, subject: NetworkRecogniserSubject, skip: NetworkRecogniserSkips = {}): void {
+  describeSpeechToText(name, async () => {
+    const clock = createCountingClock();
+    const fake = await subject.startFake({ apiKey: 'test-key' });
+    const settings = subject.settings ?? {};
+    return {
+      stt: create(subject.vendor, settings, clock, fake.wsUrl),
+      unreachable: create(subject.vendor, settings, clock, `ws://127.0.0.1:${await findClosedPort()}`),
+      say: (text) => Promise.resolve(renderCodedWords(text.split(' ') as CodedWord[])),
+      phrases: ['alpha bravo charlie', 'delta echo'],
+      openSockets: () => fake.openSockets(),
+      pendingTimers: () => clock.pendingTimers(),
+      close: () => fake.close(),
+    };
+  });
+  describeNetworkRecogniser(name, subject, skip);
 }
 
-describeSpeechToText('deepgram', async () => {
-  const clock = createCountingClock();
-  const fake = await startFakeDeepgram({ apiKey: 'test-key' });
-  return {
-    stt: create(deepgram, clock, fake.wsUrl),
-    unreachable: create(deepgram, clock, `ws://127.0.0.1:${await findClosedPort()}`),
-    say: (text) => Promise.resolve(renderCodedWords(text.split(' ') as CodedWord[])),
-    phrases: ['alpha bravo charlie', 'delta echo'],
-    openSockets: () => fake.openSockets(),
-    pendingTimers: () => clock.pendingTimers(),
-    close: () => fake.close(),
-  };
-});
+describeVendor('deepgram nova', { vendor: deepgram, startFake: startFakeDeepgram });
+describeVendor('deepgram flux', { vendor: deepgram, settings: { model: 'flux-general-en' }, startFake: startFakeDeepgram });
+
+describeVendor('assemblyai', { vendor: assemblyai, startFake: startFakeAssemblyai }, { stall: 'it says nothing of noise, so its silence proves nothing' });
+describeVendor('soniox', { vendor: soniox, startFake: startFakeSoniox }, { stall: 'what it says of noise is not documented, so its silence proves nothing' });
 
 describeSpeechToText(
   'builtin',
   () => {
     const clock = createCountingClock();
     return Promise.resolve({
-      stt: create(builtin, clock, ''),
+      stt: create(builtin, {}, clock, ''),
       unreachable: null,
       say: speakBuiltinVoice,
       phrases: ['hello to you', 'goodbye then'],

@@ -248,7 +248,7 @@ describe('the first real phone call, as the README tells it', () => {
     expect(models).toEqual({ stt: chosen('deepgram'), llm: chosen('openai'), tts: chosen('cartesia') });
     expect(events.map(({ type }) => type)).not.toContain('vendor-failed');
 
-    expect(deepgram.connections.map(({ authorization }) => authorization)).toEqual([`Token ${keys.DEEPGRAM_API_KEY}`]);
+    expect(deepgram.connections.map(({ headers }) => headers.authorization)).toEqual([`Token ${keys.DEEPGRAM_API_KEY}`]);
     expect(openai.requests.map(({ outcome }) => outcome)).not.toContain('aborted');
     expect(openai.requests.length).toBeGreaterThanOrEqual(2);
   });

@@ -1,67 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import type { WebSocket } from 'ws';
-import { systemClock, type Clock, type Timer } from '../../../src/base/clock.js';
-import { createRecogniser, type Recognition } from './deepgram-recogniser.js';
-import { decodeCodedWords } from './speech-audio.js';
-import { breakSocket, createFaultPlan, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from './vendor-server.js';
+import { isKey, startFakeRecogniser, type FakeRecogniser, type FakeRecogniserOptions, type RecogniserProtocol, type RecogniserSession } from './recogniser-server.js';
+import { wordTimes, type Recognition } from './segment-recogniser.js';
 
-/** What may go wrong with a connection to the recogniser. */
-export type DeepgramFault =
-  | { readonly upgrade: UpgradeFault }
-  /** Happens once this much audio has come. */
-  | { readonly socket: SocketFault; readonly afterAudioMs: number }
-  /** No results at all. */
-  | { readonly results: 'none' }
-  /** Something that is not JSON in place of each result. */
-  | { readonly results: 'garbage' }
-  | { readonly results: 'late'; readonly delayMs: number };
+export type { FakeRecogniser as FakeDeepgram, FakeRecogniserOptions as FakeDeepgramOptions, RecogniserFault as DeepgramFault } from './recogniser-server.js';
 
-/** How the fake behaves. */
-export interface FakeDeepgramOptions {
-  readonly port?: number;
-  readonly clock?: Clock;
-  /** Answers 401 to any other key. */
-  readonly apiKey?: string;
-  /** What segment n (0, 1, …) of speech says, whatever its sound. Cheap: no audio is kept. Default: {@link decodeCodedWords}. */
-  readonly script?: (segment: number) => string;
-  /** Hears the words in a segment of mu-law audio; ignored where there is a `script`. */
-  readonly transcribe?: (audio: Buffer) => string;
-  /** From the end of speech, or Finalize, to the result. Default 0. */
-  readonly resultDelayMs?: number;
-  /** Default: as the real one, 10 s without audio or KeepAlive. */
-  readonly idleCloseMs?: number;
-  /** By connection, 0 is the first. */
-  readonly fault?: (connection: number) => DeepgramFault | undefined;
-  /** Told of every final result as it is sent: for timing hops from outside. */
-  readonly onResult?: (text: string, sentMs: number) => void;
-}
-
-/** What one client did. */
-export interface DeepgramConnection {
-  readonly query: URLSearchParams;
-  readonly authorization: string | undefined;
-  /** Types of the control messages, in order. */
-  readonly controls: string[];
-  /** Sizes of the audio messages, in bytes. */
-  readonly audioSizes: number[];
-  closeCode: number | null;
-}
-
-/** A server that speaks Deepgram's streaming protocol. */
-export interface FakeDeepgram extends VendorServer {
-  readonly connections: readonly DeepgramConnection[];
-}
-
-function resultsMessage(recognition: Recognition, requestId: string, model: string): string {
-  const words = recognition.text === '' ? [] : recognition.text.split(' ');
-  const startSeconds = recognition.startMs / 1000;
-  const durationSeconds = (recognition.endMs - recognition.startMs) / 1000;
-  return JSON.stringify({
+function resultsMessage(recognition: Recognition, requestId: string, model: string): object {
+  const words = wordTimes(recognition);
+  return {
     type: 'Results',
     channel_index: [0, 1],
-    duration: durationSeconds,
-    start: startSeconds,
+    duration: (recognition.endMs - recognition.startMs) / 1000,
+    start: recognition.startMs / 1000,
     is_final: recognition.isFinal,
     speech_final: recognition.isSpeechFinal,
     channel: {
@@ -69,10 +18,10 @@ function resultsMessage(recognition: Recognition, requestId: string, model: stri
         {
           transcript: recognition.text,
           confidence: words.length === 0 ? 0 : 0.99,
-          words: words.map((word, index) => ({
+          words: words.map(({ word, startMs, endMs }) => ({
             word: word.toLowerCase().replace(/[^\p{L}\p{N}']/gu, ''),
-            start: startSeconds + (durationSeconds * index) / words.length,
-            end: startSeconds + (durationSeconds * (index + 1)) / words.length,
+            start: startMs / 1000,
+            end: endMs / 1000,
             confidence: 0.99,
             punctuated_word: word,
           })),
@@ -81,107 +30,108 @@ function resultsMessage(recognition: Recognition, requestId: string, model: stri
     },
     metadata: { request_id: requestId, model_info: { name: model, version: '2026-01-01.0', arch: 'nova-3' }, model_uuid: requestId },
     from_finalize: recognition.isFromFinalize,
-  });
+  };
 }
 
-/** Starts the fake. */
-export async function startFakeDeepgram(options: FakeDeepgramOptions = {}): Promise<FakeDeepgram> {
-  const { clock = systemClock, resultDelayMs = 0, idleCloseMs = 10_000 } = options;
-  const connections: DeepgramConnection[] = [];
-  let segments = 0;
-  const faults = createFaultPlan(options.fault);
-
-  function serve(socket: WebSocket, request: IncomingMessage): void {
-    const { searchParams } = new URL(request.url ?? '/', 'http://fake');
-    const connection: DeepgramConnection = {
-      query: searchParams,
-      authorization: request.headers.authorization,
-      controls: [],
-      audioSizes: [],
-      closeCode: null,
-    };
-    connections.push(connection);
-    const fault = faults.of(request);
-    const requestId = randomUUID();
-    const model = searchParams.get('model') ?? '';
-    let audioBytes = 0;
-    let idleTimer: Timer | null = null;
-    const timers = new Set<Timer>();
-
-    const later = (delayMs: number, callback: () => void) => {
-      if (delayMs <= 0) {
-        callback();
-        return;
-      }
-      const timer = clock.setTimer(delayMs, () => {
-        timers.delete(timer);
-        callback();
-      });
-      timers.add(timer);
-    };
-    const stayAwake = () => {
-      idleTimer?.cancel();
-      idleTimer = clock.setTimer(idleCloseMs, () => socket.close(1011, 'NET-0001'));
-    };
-    const report = (recognition: Recognition) => {
-      if (fault && 'results' in fault && fault.results === 'none') return;
-      const delayMs = fault && 'results' in fault && fault.results === 'late' ? fault.delayMs : resultDelayMs;
-      later(recognition.isFinal ? delayMs : 0, () => {
-        if (fault && 'results' in fault && fault.results === 'garbage') socket.send('}{ garbage');
-        else socket.send(resultsMessage(recognition, requestId, model));
-        if (recognition.isFinal && recognition.text !== '') options.onResult?.(recognition.text, clock.nowMs());
-      });
-    };
-    const recogniser = createRecogniser({
-      endpointingMs: Number(searchParams.get('endpointing') ?? 10),
-      collectAudio: options.script === undefined,
-      transcribe: (audio, segment) => options.script?.(segment) ?? (options.transcribe ?? decodeCodedWords)(audio),
-      nextSegment: () => segments++,
-      report,
-    });
-    const control = (type: unknown) => {
-      connection.controls.push(String(type));
-      if (type === 'Finalize') recogniser.finalize();
-      else if (type === 'CloseStream') {
-        recogniser.finalize();
-        const duration = audioBytes / 8000;
-        socket.send(JSON.stringify({ type: 'Metadata', transaction_key: 'deprecated', request_id: requestId, sha256: '', created: '', duration, channels: 1 }));
-        socket.close(1000);
-      }
-    };
-
-    stayAwake();
-    socket.on('message', (data: Buffer, isBinary) => {
-      stayAwake();
-      if (!isBinary) {
-        control((JSON.parse(data.toString()) as { type?: unknown }).type);
-        return;
-      }
-      connection.audioSizes.push(data.length);
-      const beforeMs = audioBytes / 8;
-      audioBytes += data.length;
-      recogniser.push(data);
-      if (fault && 'socket' in fault && beforeMs < fault.afterAudioMs && audioBytes / 8 >= fault.afterAudioMs) breakSocket(socket, request, fault.socket);
-    });
-    socket.on('close', (code) => {
-      connection.closeCode = code;
-      idleTimer?.cancel();
-      for (const timer of timers) timer.cancel();
-    });
-  }
-
-  const server = await startVendorServer({
-    port: options.port,
-    onUpgrade(request) {
-      const fault = faults.deal(request);
-      if (fault !== null) return fault;
-      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
-      if (pathname !== '/v1/listen') return { kind: 'http', status: 404 };
-      if (options.apiKey !== undefined && request.headers.authorization !== `Token ${options.apiKey}`) return { kind: 'http', status: 401 };
-      const isAudioKnown = searchParams.get('encoding') === 'mulaw' && searchParams.get('sample_rate') === '8000';
-      return searchParams.get('model') !== null && isAudioKnown ? null : { kind: 'http', status: 400 };
-    },
-    onSocket: serve,
+/** `/v1/listen`. */
+function serveNova(session: RecogniserSession): (message: Record<string, unknown>) => void {
+  const { query, controls } = session.connection;
+  const requestId = randomUUID();
+  const recogniser = session.listen({
+    endpointingMs: Number(query.get('endpointing') ?? 10),
+    report: (recognition) => session.sendResult(resultsMessage(recognition, requestId, query.get('model') ?? ''), recognition),
   });
-  return { ...server, connections };
+  return ({ type }) => {
+    controls.push(String(type));
+    if (type === 'Finalize') recogniser.finalize();
+    else if (type === 'CloseStream') {
+      recogniser.finalize();
+      session.send({ type: 'Metadata', transaction_key: 'deprecated', request_id: requestId, sha256: '', created: '', duration: session.audioSeconds(), channels: 1 });
+      session.close(1000);
+    }
+  };
+}
+
+/** Silence that ends a turn here; the real one judges by the words too. */
+const FLUX_END_MS = 160;
+const FLUX_UPDATE_MS = 240;
+
+/** `/v2/listen`: turns of TurnInfo (developers.deepgram.com/docs/flux/state). A word that is not known closes the connection. */
+function serveFlux(session: RecogniserSession): (message: Record<string, unknown>) => void {
+  const { query, controls } = session.connection;
+  const requestId = randomUUID();
+  const isEager = query.has('eager_eot_threshold');
+  let sequence = 0;
+  let turn = 0;
+  let isOpen = false;
+  let windowStartMs = 0;
+  const envelope = () => ({ request_id: requestId, sequence_id: sequence++ });
+  const turnInfo = (event: string, recognition: Recognition) => {
+    const words = wordTimes(recognition).map(({ word, startMs, endMs }) => ({ word, confidence: 0.99, start: startMs / 1000, end: endMs / 1000 }));
+    const message = {
+      type: 'TurnInfo',
+      event,
+      ...envelope(),
+      turn_index: turn,
+      audio_window_start: windowStartMs / 1000,
+      audio_window_end: recognition.endMs / 1000,
+      transcript: recognition.text,
+      words,
+      end_of_turn_confidence: event === 'EndOfTurn' ? 0.9 : 0.1,
+      ...(event === 'EndOfTurn' ? { trigger: 'model' } : {}),
+    };
+    session.sendResult(message, recognition);
+  };
+  const recogniser = session.listen({
+    endpointingMs: FLUX_END_MS,
+    silenceReportMs: FLUX_UPDATE_MS,
+    interimMs: FLUX_UPDATE_MS,
+    report(recognition) {
+      if (recognition.text === '') {
+        turnInfo('Update', recognition);
+        return;
+      }
+      const ends = recognition.isSpeechFinal || recognition.isFromFinalize;
+      if (!isOpen) turnInfo('StartOfTurn', { ...recognition, isFinal: ends });
+      else if (!ends) turnInfo('Update', recognition);
+      isOpen = !ends;
+      if (!ends) return;
+      if (isEager) turnInfo('EagerEndOfTurn', recognition);
+      turnInfo('EndOfTurn', recognition);
+      turn += 1;
+      windowStartMs = recognition.endMs;
+    },
+  });
+  session.send({ type: 'Connected', ...envelope() });
+  return ({ type }) => {
+    controls.push(String(type));
+    if (type === 'CloseStream') {
+      recogniser.finalize();
+      session.close(1000);
+      return;
+    }
+    session.send({ type: 'Error', ...envelope(), code: 'UNPARSABLE_CLIENT_MESSAGE', description: 'The client message is not known.' });
+    session.close(1008, 'UNPARSABLE_CLIENT_MESSAGE');
+  };
+}
+
+const fluxParameters = new Set(['model', 'encoding', 'sample_rate', 'eager_eot_threshold', 'eot_threshold', 'eot_timeout_ms', 'keyterm', 'language_hint', 'mip_opt_out', 'tag']);
+
+const protocol: RecogniserProtocol = {
+  refuse({ url, headers }, apiKey) {
+    const isFlux = url.pathname === '/v2/listen';
+    if (!isFlux && url.pathname !== '/v1/listen') return { kind: 'http', status: 404 };
+    if (!isKey(headers.authorization, apiKey === undefined ? undefined : `Token ${apiKey}`)) return { kind: 'http', status: 401 };
+    const isAudioKnown = url.searchParams.get('encoding') === 'mulaw' && url.searchParams.get('sample_rate') === '8000';
+    const isModelHere = (url.searchParams.get('model') ?? '').startsWith('flux') === isFlux && url.searchParams.has('model');
+    const isQueryKnown = !isFlux || [...url.searchParams.keys()].every((name) => fluxParameters.has(name));
+    return isAudioKnown && isModelHere && isQueryKnown ? null : { kind: 'http', status: 400 };
+  },
+  idleClose: { code: 1011, reason: 'NET-0001' },
+  serve: (session) => (session.connection.path === '/v2/listen' ? serveFlux(session) : serveNova(session)),
+};
+
+/** A server that speaks Deepgram's streaming protocols: Nova's and Flux's. */
+export function startFakeDeepgram(options: FakeRecogniserOptions = {}): Promise<FakeRecogniser> {
+  return startFakeRecogniser(protocol, options);
 }

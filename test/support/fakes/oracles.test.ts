@@ -1,11 +1,13 @@
 import type * as cartesiaSdk from '@cartesia/cartesia-js';
 import { DeepgramClient } from '@deepgram/sdk';
 import type * as elevenlabsSdk from '@elevenlabs/elevenlabs-js/serialization/index.js';
+import { StreamingTranscriber } from 'assemblyai';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import OpenAI from 'openai';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { startFakeAssemblyai } from './assemblyai.js';
 import { startFakeCartesia } from './cartesia.js';
 import { settle, until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
@@ -13,7 +15,7 @@ import { startFakeDeepgramVoice } from './deepgram-voice.js';
 import { startFakeElevenlabsVoice } from './elevenlabs-voice.js';
 import { startFakeOpenai } from './openai.js';
 import { startFakeOpenaiVoice } from './openai-voice.js';
-import { renderCodedWords, silence } from './speech-audio.js';
+import { renderCodedWords, silence, type CodedWord } from './speech-audio.js';
 import type { VendorServer } from './vendor-server.js';
 
 // The SDK's module build cannot load `ws`; its CommonJS build can.
@@ -95,6 +97,80 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     connection.close();
     expect(types).toEqual(['Metadata', 'Flushed', 'Cleared', 'Flushed']);
     expect(fake.connections[0]!.messages.map(({ type }) => type)).toEqual(['Speak', 'Speak', 'Flush', 'Speak', 'Flush', 'Clear', 'Close']);
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('@deepgram/sdk: turns of Flux, and a message that Flux does not know', async () => {
+    const fake = keep(await startFakeDeepgram({ apiKey: 'test-key' }));
+    const environment = { base: fake.httpUrl, production: fake.wsUrl, agent: fake.wsUrl, agentRest: fake.httpUrl };
+    const client = new DeepgramClient({ apiKey: 'test-key', environment });
+    const query = { model: 'flux-general-en', encoding: 'mulaw', sample_rate: 8000, eot_threshold: 0.7, eager_eot_threshold: 0.5 } as const;
+    const connection = await client.listen.v2.connect({ ...query, reconnectAttempts: 0 });
+    const seen: string[] = [];
+    const ended: { transcript: string; words: string[]; turn: number }[] = [];
+    connection.on('message', (message) => {
+      seen.push(message.type === 'TurnInfo' ? message.event : message.type);
+      if (message.type !== 'TurnInfo' || message.event !== 'EndOfTurn') return;
+      expect(message.audio_window_end).toBeGreaterThan(message.words.at(-1)?.end ?? Infinity);
+      ended.push({ transcript: message.transcript, words: message.words.map(({ word }) => word), turn: message.turn_index });
+    });
+    connection.connect();
+    await connection.waitForOpen();
+    for (const [index, words] of (['alpha bravo charlie', 'delta'] as const).entries()) {
+      connection.sendMedia(renderCodedWords(words.split(' ') as CodedWord[]));
+      connection.sendMedia(silence(400));
+      await until(() => ended.length === index + 1);
+    }
+    expect(ended).toEqual([
+      { transcript: 'alpha bravo charlie', words: ['alpha', 'bravo', 'charlie'], turn: 0 },
+      { transcript: 'delta', words: ['delta'], turn: 1 },
+    ]);
+    expect(seen[0]).toBe('Connected');
+    const order = seen.filter((event) => event !== 'Update' && event !== 'Connected');
+    expect(order).toEqual(['StartOfTurn', 'EagerEndOfTurn', 'EndOfTurn', 'StartOfTurn', 'EagerEndOfTurn', 'EndOfTurn']);
+    connection.sendForceEndTurn({ type: 'ForceEndTurn' });
+    await until(() => seen.at(-1) === 'Error');
+    connection.close();
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('assemblyai: a turn ended by silence, one by ForceEndpoint, and a wrong key', async () => {
+    const fake = keep(await startFakeAssemblyai({ apiKey: 'test-key' }));
+    const open = (apiKey: string) => {
+      const transcriber = new StreamingTranscriber({ apiKey, websocketBaseUrl: 'wss://fake/v3/ws', sampleRate: 8000, encoding: 'pcm_mulaw', speechModel: 'universal-streaming-english', formatTurns: true, maxConnectionRetries: 0 });
+      // The SDK insists on wss: its own URL leads to the plain socket of the fake.
+      const connectionUrl = Reflect.get(transcriber, 'connectionUrl') as () => URL;
+      Object.defineProperty(transcriber, 'connectionUrl', { value: () => new URL(`${fake.wsUrl}/v3/ws${connectionUrl.call(transcriber).search}`) });
+      return transcriber;
+    };
+    const transcriber = open('test-key');
+    const turns: { text: string; order: number; words: string[] }[] = [];
+    const partials: string[] = [];
+    transcriber.on('turn', (turn) => {
+      if (!turn.end_of_turn) partials.push(turn.transcript);
+      else if (turn.turn_is_formatted) turns.push({ text: turn.transcript, order: turn.turn_order, words: turn.words.map(({ text }) => text) });
+    });
+    const begin = await transcriber.connect();
+    expect(begin.type).toBe('Begin');
+    const send = (audio: Buffer) => {
+      for (let i = 0; i < audio.length; i += 800) transcriber.sendAudio(new Uint8Array(audio.subarray(i, i + 800)).buffer);
+    };
+    send(Buffer.concat([renderCodedWords(['alpha', 'bravo']), silence(540)]));
+    await until(() => turns.length === 1);
+    send(Buffer.concat([renderCodedWords(['charlie']), silence(20)]));
+    transcriber.forceEndpoint();
+    await until(() => turns.length === 2);
+    await transcriber.close();
+    expect(turns).toEqual([
+      { text: 'Alpha bravo.', order: 0, words: ['alpha', 'bravo'] },
+      { text: 'Charlie.', order: 1, words: ['charlie'] },
+    ]);
+    expect(partials.length).toBeGreaterThan(0);
+    expect(fake.connections[0]!.controls).toEqual(['ForceEndpoint', 'Terminate']);
+    const stranger = open('wrong');
+    stranger.on('error', () => undefined);
+    await expect(stranger.connect()).rejects.toThrow('Unauthorized Connection');
+    await until(() => fake.openSockets() === 0);
   });
 
   it('openai: a stream, a tool call, its result, a whole answer, and an error', async () => {

@@ -11,6 +11,8 @@ export interface ScriptedSpeechToTextOptions {
   readonly interimDelayMs?: number | null;
   /** From `finalize` to the final text. Default 100. */
   readonly finalDelayMs?: number;
+  /** It decides when a turn is over: so long after the last word. Default: it does not. */
+  readonly turnEndMs?: number;
   /** True: the words never settle and `finalize` is not answered. */
   readonly isMute?: boolean;
   /** Fails so long after it was opened. */
@@ -40,6 +42,7 @@ export function createScriptedSpeechToText(
   let onEvent: ((event: SpeechToTextEvent) => void) | null = null;
   let pending: string[] = [];
   let finalizes = 0;
+  let words = 0;
 
   const later = (delayMs: number, act: () => void) => {
     const timer = clock.setTimer(delayMs, () => {
@@ -64,11 +67,26 @@ export function createScriptedSpeechToText(
     deliver?.({ type: 'stt-failed', error: new AgentStreamError('vendor-unreachable') });
   };
 
+  const settle = () => {
+    const text = pending.join(' ');
+    pending = [];
+    report('final', text);
+  };
+  const endTurnAfter = (delayMs: number, wordsBefore: number) => {
+    later(delayMs, () => {
+      if (words !== wordsBefore || options.isMute === true) return;
+      settle();
+      onEvent?.({ type: 'turn-end' });
+    });
+  };
+
   const stream: SpeechToTextStream = {
     push(audio) {
       const word = onEvent === null ? undefined : wordEndingIn(audio);
       if (word === undefined) return;
       pending.push(word);
+      words += 1;
+      if (options.turnEndMs !== undefined) endTurnAfter(options.turnEndMs, words);
       const soFar = pending.join(' ');
       if (interimDelayMs !== null && options.isMute !== true) later(interimDelayMs, () => pending.length > 0 && report('interim', soFar));
     },
@@ -76,9 +94,7 @@ export function createScriptedSpeechToText(
       finalizes += 1;
       if (onEvent === null || options.isMute === true) return;
       later(finalDelayMs, () => {
-        const text = pending.join(' ');
-        pending = [];
-        report('final', text);
+        settle();
         onEvent?.({ type: 'finalized' });
       });
     },
@@ -88,7 +104,7 @@ export function createScriptedSpeechToText(
   return {
     vendor: 'scripted',
     model: 'stt',
-    capabilities: { interimTranscripts: interimDelayMs !== null, speechEvents: false, turnEvents: false },
+    capabilities: { interimTranscripts: interimDelayMs !== null, speechEvents: false, turnEvents: options.turnEndMs !== undefined },
     reported,
     get finalizes() {
       return finalizes;

@@ -1,9 +1,8 @@
 import { FRAME_BYTES, FRAME_MS, mulawDurationMs } from '../../../src/audio/frame.js';
 import { isLoudFrame } from './speech-audio.js';
 
-/** Deepgram reports silence too, about once a second. */
-const SILENCE_REPORT_MS = 1000;
-const INTERIM_MS = 400;
+const DEFAULT_SILENCE_REPORT_MS = 1000;
+const DEFAULT_INTERIM_MS = 400;
 
 /** What the recogniser reports; times in ms of the connection's audio. */
 export interface Recognition {
@@ -13,6 +12,16 @@ export interface Recognition {
   readonly isFromFinalize: boolean;
   readonly startMs: number;
   readonly endMs: number;
+  /** Where in it speech is; both `endMs` where there is none. */
+  readonly speechStartMs: number;
+  readonly speechEndMs: number;
+}
+
+/** The words of a recognition with their times in ms: evenly spread over its speech. */
+export function wordTimes({ text, speechStartMs, speechEndMs }: Recognition): { word: string; startMs: number; endMs: number }[] {
+  const words = text === '' ? [] : text.split(' ');
+  const wordMs = (speechEndMs - speechStartMs) / words.length;
+  return words.map((word, index) => ({ word, startMs: speechStartMs + index * wordMs, endMs: speechStartMs + (index + 1) * wordMs }));
 }
 
 /** Finds segments of speech by their energy. */
@@ -31,21 +40,34 @@ export function createRecogniser(options: {
   readonly transcribe: (audio: Buffer, segment: number) => string;
   readonly nextSegment: () => number;
   readonly report: (recognition: Recognition) => void;
+  /** How often silence is reported. Default 1000. */
+  readonly silenceReportMs?: number;
+  /** How often revisable text is reported. Default 400. */
+  readonly interimMs?: number;
 }): Recogniser {
+  const { silenceReportMs = DEFAULT_SILENCE_REPORT_MS, interimMs: interimPeriodMs = DEFAULT_INTERIM_MS } = options;
   let heardBytes = 0;
   let remainder = Buffer.alloc(0);
   let reportedMs = 0;
   let interimMs = 0;
-  let speech: { segment: number; lastLoudMs: number; audio: Buffer[] } | null = null;
+  let speech: { segment: number; startMs: number; lastLoudMs: number; audio: Buffer[] } | null = null;
   const nowMs = () => Math.floor(mulawDurationMs(heardBytes));
 
   const textOf = (current: NonNullable<typeof speech>) =>
     options.transcribe(options.collectAudio ? Buffer.concat(current.audio) : Buffer.alloc(0), current.segment);
 
+  const timesOf = (current: typeof speech) => ({
+    startMs: reportedMs,
+    endMs: nowMs(),
+    speechStartMs: current?.startMs ?? nowMs(),
+    speechEndMs: current?.lastLoudMs ?? nowMs(),
+  });
+
   function settle(flags: { isSpeechFinal: boolean; isFromFinalize: boolean }): void {
     const text = speech === null ? '' : textOf(speech);
+    const times = timesOf(speech);
     speech = null;
-    options.report({ text, isFinal: true, ...flags, startMs: reportedMs, endMs: nowMs() });
+    options.report({ text, isFinal: true, ...flags, ...times });
     reportedMs = nowMs();
   }
 
@@ -53,19 +75,19 @@ export function createRecogniser(options: {
     heardBytes += frame.length;
     if (isLoudFrame(frame)) {
       if (speech === null) interimMs = nowMs();
-      speech ??= { segment: options.nextSegment(), lastLoudMs: 0, audio: [] };
+      speech ??= { segment: options.nextSegment(), startMs: nowMs() - FRAME_MS, lastLoudMs: 0, audio: [] };
       speech.lastLoudMs = nowMs();
     }
     if (speech === null) {
-      if (nowMs() - reportedMs >= SILENCE_REPORT_MS) settle({ isSpeechFinal: false, isFromFinalize: false });
+      if (nowMs() - reportedMs >= silenceReportMs) settle({ isSpeechFinal: false, isFromFinalize: false });
       return;
     }
     if (options.collectAudio) speech.audio.push(Buffer.from(frame));
     if (nowMs() - speech.lastLoudMs >= options.endpointingMs) {
       settle({ isSpeechFinal: true, isFromFinalize: false });
-    } else if (nowMs() - interimMs >= INTERIM_MS) {
+    } else if (nowMs() - interimMs >= interimPeriodMs) {
       interimMs = nowMs();
-      options.report({ text: textOf(speech), isFinal: false, isSpeechFinal: false, isFromFinalize: false, startMs: reportedMs, endMs: nowMs() });
+      options.report({ text: textOf(speech), isFinal: false, isSpeechFinal: false, isFromFinalize: false, ...timesOf(speech) });
     }
   }
 

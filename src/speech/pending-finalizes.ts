@@ -15,10 +15,12 @@ export interface PendingFinalizes {
    * what was settled before: it is the late answer to a request that is settled already.
    */
   settleAnswered(position: number): number;
-  /** The vendor reported everything before `position`. Deepgram does not answer a Finalize that finds nothing to finalize. */
+  /** The vendor reported everything before `position`. Not every vendor answers a request that finds nothing to finalize. */
   settleCovered(position: number): number;
   /** The vendor let them pass. */
   settleDue(nowMs: number): number;
+  /** Forgets them all. */
+  clear(): void;
 }
 
 /** Creates an empty list. */
@@ -51,6 +53,7 @@ export function createPendingFinalizes(): PendingFinalizes {
       return oldest === undefined || isLate ? 0 : settleWhile((request) => request === oldest);
     },
     settleCovered: (position) => settleWhile((request) => request.position <= position + COVERAGE_TOLERANCE_BYTES),
+    clear: () => void pending.splice(0),
     settleDue: (nowMs) => settleWhile((request) => request.dueMs <= nowMs),
   };
 }
