@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createScriptedModel, type PassScript } from '../../test/support/virtual/scripted-model.js';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
-import type { ExtractionRequest } from '../workflow/extraction.js';
+import type { ExtractionRequest } from '../workflow/engine.js';
 import { createExtractor, EXTRACTION_LIMIT_MS, MAX_RUNNING_EXTRACTIONS } from './extractor.js';
 
 const requestOf = (nodeId: string): ExtractionRequest => ({ nodeId, messages: [], tools: [], variables: [{ name: 'x', type: 'number', prompt: '' }] });

@@ -1,7 +1,6 @@
 import type { Clock, Timer } from '../base/clock.js';
 import type { LanguageModel } from '../speech/language-model.js';
-import type { Variables, WorkflowAction } from '../workflow/engine.js';
-import type { ExtractionRequest } from '../workflow/extraction.js';
+import type { ExtractionRequest, Variables, WorkflowAction } from '../workflow/engine.js';
 import { createExtractor, EXTRACTION_GRACE_MS, type ExtractorListener } from './extractor.js';
 
 /** What the workflow's actions without speech report. */

@@ -77,7 +77,8 @@ export async function continueChat(snapshot: ChatSnapshot, input: ChatInput, por
     case 'press': {
       const run = new ChatRun({ ...snapshot, idleCount: 0 }, ports);
       for (const digit of input.digits) await run.feed({ type: 'dtmf-received', digit });
-      return run.result;
+      // No more keys come: what there is counts.
+      return run.result.snapshot.workflow.keys.digits === '' ? run.result : run.feed({ type: 'timer-fired' });
     }
     case 'stay-silent': {
       const idleCount = snapshot.idleCount + 1;
@@ -148,6 +149,14 @@ class ChatRun {
         return void this.#events.push({ type: 'transfer-requested', destination: action.destination, mode: action.mode });
       case 'hang-up':
         return void this.#events.push({ type: 'ended', reason: action.reason });
+      case 'set-timer':
+      case 'cancel-timer':
+      case 'set-silence-limit':
+      case 'stop-speech':
+      case 'cancel-transfer':
+      case 'extract-variables':
+        // A chat has no time, no speech and no background: silence is an input, and variables are not collected.
+        return;
     }
   }
 

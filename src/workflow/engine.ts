@@ -1,5 +1,4 @@
 import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-model.js';
-import type { ExtractionRequest } from './extraction.js';
 
 /**
  * The contract between the workflow engine (step.ts, pure) and the call that runs it.
@@ -92,6 +91,22 @@ export interface WorkflowState {
   readonly conversation: readonly ConversationEntry[];
   /** Model passes in a row that failed or gave nothing the caller could hear. */
   readonly failedPasses: number;
+}
+
+/** One variable that a node collects. */
+export interface ExtractionVariable {
+  readonly name: string;
+  readonly type: 'string' | 'number' | 'boolean';
+  /** What to look for; empty: the name says it. */
+  readonly prompt: string;
+}
+
+/** What the model is asked when a node is left, in the background. */
+export interface ExtractionRequest {
+  readonly nodeId: string;
+  readonly messages: readonly ModelMessage[];
+  readonly tools: readonly ModelTool[];
+  readonly variables: readonly ExtractionVariable[];
 }
 
 /** What happens to the workflow. */

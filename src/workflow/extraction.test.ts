@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createWorkflowCall, edge, graphOf, node, testWallMs } from '../../test/support/workflow-call.js';
-import { extractionOf, readExtraction, type ExtractionVariable } from './extraction.js';
+import type { ExtractionVariable } from './engine.js';
+import { extractionOf, readExtraction } from './extraction.js';
 
 const variables: readonly ExtractionVariable[] = [
   { name: 'name', type: 'string', prompt: '' },

@@ -1,7 +1,7 @@
 import { isRecord, parseJson } from '../base/json.js';
-import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-model.js';
+import type { ModelTool, ModelToolCall } from '../speech/language-model.js';
 import { transcriptWindow } from './conversation.js';
-import type { Variables, WorkflowState } from './engine.js';
+import type { ExtractionRequest, ExtractionVariable, Variables, WorkflowState } from './engine.js';
 import type { ExtractionPlan, WorkflowGraph } from './graph.js';
 import { renderTemplate } from './template.js';
 
@@ -11,22 +11,6 @@ const TOOL_NAME = 'record_variables';
 const MAX_VALUE_LENGTH = 2000;
 /** Numbers as a model may write them. */
 const NUMERIC = /^-?\d{1,15}(\.\d{1,15})?$/;
-
-/** One variable that a node collects. */
-export interface ExtractionVariable {
-  readonly name: string;
-  readonly type: 'string' | 'number' | 'boolean';
-  /** What to look for; empty: the name says it. */
-  readonly prompt: string;
-}
-
-/** What the model is asked when a node is left, in the background. */
-export interface ExtractionRequest {
-  readonly nodeId: string;
-  readonly messages: readonly ModelMessage[];
-  readonly tools: readonly ModelTool[];
-  readonly variables: readonly ExtractionVariable[];
-}
 
 /** Values of the declared types, and what could not be read as one. */
 export interface Extraction {

@@ -1,6 +1,6 @@
 import type { ModelTool } from '../speech/language-model.js';
 import type { Expression } from './expression.js';
-import type { ExtractionVariable } from './extraction.js';
+import type { ExtractionVariable } from './engine.js';
 import type { WorkflowTexts } from './settings.js';
 import type { Template } from './template.js';
 
