@@ -5,7 +5,7 @@ import type { LanguageModel, ModelToolCall, ModelUsage } from '../speech/languag
 import type { WorkflowAction } from '../workflow/engine.js';
 import { createDeadAirWatch, type DeadAirWatch } from './dead-air.js';
 import { heardText } from './heard-text.js';
-import { streamModelPass } from './model-pass.js';
+import { streamModelPass } from '../speech/model-pass.js';
 import { createSentenceSplitter } from './sentences.js';
 import { createSpeaker, type Speaker, type StreamedSegment, type Voice } from './speaker.js';
 

@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { repeat, type Clock, type Timer } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import { openSocketClient, type SocketEnd } from '../../base/socket-client.js';
-import type { AudioRing } from './audio-ring.js';
+import type { AudioRing } from '../audio-ring.js';
 import { closeStreamMessage, finalizeMessage, keepAliveMessage, parseListenMessage, type ListenMessage } from './messages.js';
 
 /** Audio per message: 60 ms. */

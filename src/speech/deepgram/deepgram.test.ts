@@ -8,7 +8,7 @@ import { createVirtualClock } from '../../../test/support/virtual-clock.js';
 import { settle, until } from '../../../test/support/wait-for.js';
 import type { Clock } from '../../base/clock.js';
 import type { SpeechToTextEvent } from '../speech-to-text.js';
-import { createAudioRing } from './audio-ring.js';
+import { createAudioRing } from '../audio-ring.js';
 import { deepgram } from './deepgram.js';
 import { parseListenMessage } from './messages.js';
 import { createPendingFinalizes } from './pending-finalizes.js';

@@ -3,7 +3,7 @@ import type { Timer } from '../../base/clock.js';
 import type { AgentStreamError } from '../../base/errors.js';
 import { retryDelayMs, type RetryPolicy } from '../../base/retry.js';
 import type { SpeechToTextEvent, SpeechToTextOptions, SpeechToTextStream } from '../speech-to-text.js';
-import { createAudioRing } from './audio-ring.js';
+import { createAudioRing } from '../audio-ring.js';
 import { openConnection, type Connection, type ConnectionOptions } from './connection.js';
 import type { ListenMessage } from './messages.js';
 import { createPendingFinalizes } from './pending-finalizes.js';
