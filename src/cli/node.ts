@@ -151,6 +151,7 @@ async function composeNode(
     shutdown: shutdown.signal,
     onRefused: (code) => metrics.handshakeRejected(code),
     onVendorFailed: (leg, vendor, code) => metrics.vendorFailed(leg, vendor, code),
+    onVendorFallover: ({ leg, from, to, code }) => metrics.vendorFellOver({ leg, from: from.vendor, to: to.vendor, kind: code }),
     onGapHeard: (gapMs) => metrics.turnGapHeard(gapMs),
     onEnded: (provider, endReason) => metrics.callEnded(provider, endReason),
   });

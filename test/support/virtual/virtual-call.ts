@@ -11,6 +11,7 @@ import { turnOptionsOf } from '../../../src/call/turn-settings.js';
 import type { EventWriter } from '../../../src/runs/event-writer.js';
 import type { RunEvent } from '../../../src/runs/events.js';
 import { transcriptOf } from '../../../src/runs/transcript.js';
+import { createFalloverFeed } from '../../../src/speech/fallback/fallover-feed.js';
 import type { ModelChoice, ResolvedModels } from '../../../src/speech/models.js';
 import { cloudonixDialect } from '../../../src/telephony/cloudonix/dialect.js';
 import { openMediaStream, type MediaStream } from '../../../src/telephony/media-stream.js';
@@ -154,7 +155,7 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
   const metronome = createMetronome(clock);
   const settings = settingsOf(options);
   const graph = graphOf(options.nodes ?? defaultNodes, options.edges ?? defaultEdges, { settings });
-  const models: ResolvedModels = { stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice } };
+  const models: ResolvedModels = { stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice }, fallovers: createFalloverFeed() };
 
   carrier.open(options.handshake);
   const start = await stream.handshake(cloudonixDialect);
