@@ -203,8 +203,8 @@ export class CallSession {
           this.#reporter.onReplyStarted(reply, turnId);
           this.#floor.dispatch({ type: 'reply-started', atMs: this.#nowMs, replyId: reply.id });
         },
-        onReplyEnded: (replyId, { text, ending, turnId }) => {
-          if (ending === 'heard') this.#vendors.onReplyHeard();
+        onReplyEnded: (replyId, { text, ending, turnId, hasSpoken }) => {
+          if (ending === 'heard' && hasSpoken) this.#vendors.onReplyHeard();
           const said = { text, isInterrupted: ending === 'interrupted', turnId: turnId ?? this.#floor.state.turnId };
           this.#reporter.onReplyEnded(replyId, said);
           this.#floor.dispatch({ type: 'reply-ended', atMs: this.#nowMs, replyId });

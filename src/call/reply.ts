@@ -62,6 +62,8 @@ export interface Reply {
   readonly timings: ReplyTimings;
   /** Characters the voice's vendor was given. */
   readonly vendorChars: number;
+  /** True once the voice's vendor gave audio: cached phrases prove nothing of it. */
+  readonly hasSpoken: boolean;
   /** The words heard by `heardMs` of the reply's audio. */
   heardText(heardMs: number): string;
   /** Stops model and voice at once. */
@@ -122,6 +124,10 @@ class SpokenReply implements Reply {
 
   get vendorChars(): number {
     return this.#speaker.vendorChars;
+  }
+
+  get hasSpoken(): boolean {
+    return this.#speaker.hasSpoken;
   }
 
   heardText(heardMs: number): string {

@@ -30,6 +30,8 @@ export interface Speaker {
   readonly segments: readonly SpokenSegment[];
   /** Characters that were sent to the vendor (cached phrases cost nothing). */
   readonly vendorChars: number;
+  /** True once the vendor gave audio: cached phrases prove nothing of it. */
+  readonly hasSpoken: boolean;
   /**
    * Speaks fixed words, from the cache where they are known. Resolves when their audio is complete.
    * @throws AgentStreamError `vendor-*`
@@ -74,6 +76,7 @@ export function createSpeaker(voice: Voice, sink: SpeakerSink): Speaker {
 class ReplySpeaker implements Speaker {
   readonly segments: MutableSegment[] = [];
   vendorChars = 0;
+  hasSpoken = false;
   readonly #voice: Voice;
   readonly #sink: SpeakerSink;
   #totalMs = 0;
@@ -167,6 +170,7 @@ class ReplySpeaker implements Speaker {
     const { promise: done, resolve, reject } = settlement();
     const receive = (event: TextToSpeechEvent) => {
       if (event.type === 'audio') {
+        this.hasSpoken = true;
         this.#addAudio(segment, event.audio);
         onAudio(event.audio);
       } else if (event.type === 'tts-end') {

@@ -38,7 +38,10 @@ export interface SpokenText {
   addText(text: string): void;
   addAudio(audio: Uint8Array): void;
   addWords(words: Words): void;
-  /** The text from the first word on of which no audio was delivered: by the voice's own word times where it gives them, else by its pace. */
+  /**
+   * The text from the first word on that was not delivered whole: by the voice's own word times where it gives them, else by its pace. A word
+   * that broke off is said again, since half of it is none.
+   */
   undelivered(pace: Pace): string;
 }
 
@@ -49,18 +52,16 @@ export function createSpokenText(): SpokenText {
   const words: Words[number][] = [];
 
   const deliveredByWords = (audioMs: number): number => {
-    const begun = words.filter((word) => /[\p{L}\p{N}]/u.test(word.text) && word.startMs < audioMs).length;
-    if (begun === 0) return 0;
-    const last = [...text.matchAll(/\S*[\p{L}\p{N}]\S*/gu)][begun - 1];
+    const delivered = words.filter((word) => /[\p{L}\p{N}]/u.test(word.text) && word.endMs <= audioMs).length;
+    if (delivered === 0) return 0;
+    const last = [...text.matchAll(/\S*[\p{L}\p{N}]\S*/gu)][delivered - 1];
     return last === undefined ? text.length : last.index + last[0].length;
   };
 
-  /** A word of which a part was delivered counts as delivered. */
   const deliveredByPace = (audioMs: number, { characterMs }: Pace): number => {
-    const characters = Math.round(audioMs / characterMs);
-    if (characters === 0) return 0;
-    const wordEnd = text.slice(characters - 1).search(/\s/);
-    return wordEnd === -1 ? text.length : characters - 1 + wordEnd;
+    const characters = Math.floor(audioMs / characterMs);
+    if (characters >= text.length) return text.length;
+    return text.slice(0, characters + 1).search(/\S*$/);
   };
 
   return {

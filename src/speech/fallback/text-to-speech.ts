@@ -12,8 +12,8 @@ const PROBE_TEXT = 'Hello.';
 const deadUtterance: Utterance = { push: () => undefined, end: () => undefined, cancel: () => undefined };
 
 /**
- * A voice that has the vendors of `lineup` speak: where one fails or falls silent, the next one goes on with the first word of which nothing
- * was delivered. Word times come where every vendor gives them.
+ * A voice that has the vendors of `lineup` speak: where one fails or falls silent, the next one goes on with the first word that was not
+ * delivered whole. Word times come where every vendor gives them.
  */
 export function createFallbackTextToSpeech(lineup: Lineup<TextToSpeech>, clock: Clock): TextToSpeech {
   const products = lineup.candidates.map(({ product }) => product);
