@@ -91,23 +91,25 @@ export class FallbackUtterance implements Utterance {
 
   #receive(event: TextToSpeechEvent, part: Part): void {
     if (event.type === 'audio') this.#onAudio(event, part);
-    else if (event.type === 'words') this.#onWords(event.words, part);
+    else if (event.type === 'words') part.spoken.addWords(event.words);
     else if (event.type === 'tts-failed') this.#failOver(event.error, part);
     else this.#onEnd(event, part);
   }
 
-  #onAudio(event: Extract<TextToSpeechEvent, { type: 'audio' }>, { spoken }: Part): void {
+  #onAudio(event: Extract<TextToSpeechEvent, { type: 'audio' }>, part: Part): void {
+    const { spoken } = part;
     if (spoken.audioMs === 0) this.#options.round.noteAnswer();
     spoken.addAudio(event.audio);
     // Before the end of the text, silence may just mean that all of it was spoken.
     if (this.#state.kind === 'speaking' && this.#state.isEnded) this.#expectAudio();
     else this.#watch.rest();
     this.#options.onEvent(event);
+    if (this.#isCurrent(part)) this.#reportWords(spoken.takeDelivered(), part);
   }
 
-  #onWords(words: Words, { spoken, startMs: shiftMs }: Part): void {
-    spoken.addWords(words);
-    if (!this.#options.hasWordTimes) return;
+  /** Words are reported with their audio: what a voice announced and did not say is the next one's. */
+  #reportWords(words: Words, { startMs: shiftMs }: Part): void {
+    if (!this.#options.hasWordTimes || words.length === 0) return;
     const shifted = words.map(({ text, startMs, endMs }) => ({ text, startMs: startMs + shiftMs, endMs: endMs + shiftMs }));
     this.#options.onEvent({ type: 'words', words: shifted });
   }
@@ -119,6 +121,7 @@ export class FallbackUtterance implements Utterance {
       return;
     }
     this.#options.paceOf(voice).learn(spoken.text.trim().length, spoken.audioMs);
+    this.#reportWords(spoken.takeDelivered(true), part);
     this.#leave();
     this.#options.onEvent(event);
   }

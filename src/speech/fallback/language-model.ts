@@ -33,6 +33,8 @@ async function* streamAlong(round: Round<LanguageModel>, request: LanguageModelR
     const attempt = startAttempt(round, request, clock);
     try {
       for await (const part of attempt.parts) {
+        // Some vendors begin with nothing, and then fail.
+        if (part.type === 'text-delta' && part.text === '') continue;
         attempt.noteAnswer();
         yield part;
       }

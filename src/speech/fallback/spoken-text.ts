@@ -38,6 +38,8 @@ export interface SpokenText {
   addText(text: string): void;
   addAudio(audio: Uint8Array): void;
   addWords(words: Words): void;
+  /** The words whose audio was delivered since the last time. `all`: those that are left as well, since the voice is done. */
+  takeDelivered(all?: boolean): Words;
   /**
    * The text from the first word on that was not delivered whole: by the voice's own word times where it gives them, else by its pace. A word
    * that broke off is said again, since half of it is none.
@@ -49,6 +51,7 @@ export interface SpokenText {
 export function createSpokenText(): SpokenText {
   let text = '';
   let audioBytes = 0;
+  let taken = 0;
   const words: Words[number][] = [];
 
   const deliveredByWords = (audioMs: number): number => {
@@ -78,6 +81,13 @@ export function createSpokenText(): SpokenText {
       audioBytes += audio.length;
     },
     addWords: (added) => void words.push(...added),
+    takeDelivered(all = false) {
+      const audioMs = mulawDurationMs(audioBytes);
+      const undelivered = all ? -1 : words.findIndex((word, index) => index >= taken && word.endMs > audioMs);
+      const from = taken;
+      taken = undelivered === -1 ? words.length : undelivered;
+      return words.slice(from, taken);
+    },
     undelivered(pace) {
       const audioMs = mulawDurationMs(audioBytes);
       return text.slice(words.length > 0 ? deliveredByWords(audioMs) : deliveredByPace(audioMs, pace)).trimStart();
