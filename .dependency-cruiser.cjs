@@ -15,7 +15,7 @@ const layer = (name, allowed, options = {}) =>
 
 /** Folders that hold one provider or vendor each. */
 const providerFolder = '^src/telephony/([^/]+)/';
-const vendorFolder = '^src/speech/([^/]+)/';
+const vendorFolder = '^src/speech/(?!fallback/)([^/]+)/';
 
 module.exports = {
   forbidden: [

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { EventWriter, EventWriters } from '../runs/event-writer.js';
 import type { CallableAgent, RecordingRetention, Run, Store, TelephonyConfig } from '../store/store.js';
+import type { Fallover } from '../speech/fallback/lineup.js';
 import type { Leg } from '../speech/vendor.js';
 import type { StreamStart } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
@@ -38,6 +39,8 @@ export interface AnswerPorts {
   readonly createControl: (config: TelephonyConfig) => ProviderControl;
   /** A vendor failed during a call; for counting. */
   readonly onVendorFailed: (leg: Leg, vendor: string, code: string) => void;
+  /** A call went on with another vendor; for counting. */
+  readonly onVendorFallover: (fallover: Fallover) => void;
 }
 
 /** A minted call whose stream has not shaken hands. */
@@ -108,6 +111,7 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
       clock,
       log: ports.log,
       onVendorFailed: ports.onVendorFailed,
+      onVendorFallover: ports.onVendorFallover,
     });
   } catch (error) {
     legs?.close();

@@ -4,6 +4,7 @@ import type { Metronome } from '../audio/pacer.js';
 import type { EventWriter } from '../runs/event-writer.js';
 import type { TurnLatency } from '../runs/events.js';
 import type { EndReason } from '../runs/lifecycle.js';
+import type { Fallover } from '../speech/fallback/lineup.js';
 import type { ResolvedModels } from '../speech/models.js';
 import type { Leg } from '../speech/vendor.js';
 import type { DialectCapabilities } from '../telephony/dialect.js';
@@ -33,6 +34,8 @@ export interface CallOutcome {
   readonly isRecorded: boolean;
   readonly usage: CallUsage;
   readonly turns: readonly TurnLatency[];
+  /** The vendors that were in use at the end. */
+  readonly models: ResolvedModels['choice'];
   readonly nodesVisited: readonly string[];
   readonly variables: Variables;
 }
@@ -64,4 +67,6 @@ export interface CallOptions {
   readonly log: Log;
   /** A vendor failed during the call; for counting. */
   readonly onVendorFailed?: (leg: Leg, vendor: string, code: string) => void;
+  /** The call went on with another vendor; for counting. */
+  readonly onVendorFallover?: (fallover: Fallover) => void;
 }

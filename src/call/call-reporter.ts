@@ -1,4 +1,5 @@
 import type { AgentStreamError } from '../base/errors.js';
+import type { Fallover } from '../speech/fallback/lineup.js';
 import type { Leg } from '../speech/vendor.js';
 import type { ResolvedModels } from '../speech/models.js';
 import { createCallLog } from './call-log.js';
@@ -22,10 +23,16 @@ export type CallReporter = Pick<
   onCallerSaid(turn: { turnId: number; text: string; startMs: number; speechEndMs: number }): void;
   onTranscriptFinal(): void;
   onVendorFailed(leg: Leg, vendor: string, error: AgentStreamError): void;
+  onVendorFallover(fallover: Fallover): void;
   onAnswered(choice: ResolvedModels['choice']): void;
   /** What the call used and where its turns' time went. */
   summary(durationMs: number, tracks: Pick<Recorder, 'callerLevels' | 'agentLevels'>): Pick<CallOutcome, 'usage' | 'turns'>;
 };
+
+/** The vendors in use, as events show them. */
+export function modelsRecord(choice: ResolvedModels['choice']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(choice).map(([leg, model]) => [leg, snakeCaseKeys(model)]));
+}
 
 /** Creates the reporter of one call. `originMs` is the monotonic time of the call clock's zero. */
 export function createCallReporter(options: {
@@ -78,11 +85,13 @@ export function createCallReporter(options: {
       });
     },
     onAnswered: (choice) =>
-      record('call-answered', { models: Object.fromEntries(Object.entries(choice).map(([leg, model]) => [leg, snakeCaseKeys(model)])) }),
+      record('call-answered', { models: modelsRecord(choice) }),
     summary(durationMs, { callerLevels, agentLevels }) {
       callLog.addUsage({ sttAudioMs: durationMs });
       return { usage: callLog.usage, turns: callLog.latencies(callerLevels, agentLevels) };
     },
+    onVendorFallover: ({ leg, from, to, code }) =>
+      record('vendor-fallback', { leg, from: from.vendor, from_model: from.model, to: to.vendor, to_model: to.model, code }),
     onVendorFailed: (leg, vendor, error) => record('vendor-failed', { leg, vendor, code: error.code, message: error.message }),
   };
 }

@@ -2,6 +2,7 @@ import { repeat } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { EndReason } from '../runs/lifecycle.js';
 import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
+import type { Fallover } from '../speech/fallback/lineup.js';
 import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { RunCommand } from '../store/store.js';
 import type { MediaStreamSink } from '../telephony/media-stream.js';
@@ -93,6 +94,7 @@ export class CallSession {
   #begin(ears: Ears): void {
     const { legs, models } = this.#options;
     this.#reporter.onAnswered(models.choice);
+    models.fallovers.listen(this.#boundary.guard((fallover: Fallover) => this.#vendors.noteFallover(fallover)));
     legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event, ears)));
     this.#attach(ears);
     // The stream may have ended already, or the recogniser have failed.
@@ -201,8 +203,8 @@ export class CallSession {
           this.#reporter.onReplyStarted(reply, turnId);
           this.#floor.dispatch({ type: 'reply-started', atMs: this.#nowMs, replyId: reply.id });
         },
-        onReplyEnded: (replyId, { text, ending, turnId }) => {
-          if (ending === 'heard') this.#vendors.onReplyHeard();
+        onReplyEnded: (replyId, { text, ending, turnId, hasSpoken }) => {
+          if (ending === 'heard' && hasSpoken) this.#vendors.onReplyHeard();
           const said = { text, isInterrupted: ending === 'interrupted', turnId: turnId ?? this.#floor.state.turnId };
           this.#reporter.onReplyEnded(replyId, said);
           this.#floor.dispatch({ type: 'reply-ended', atMs: this.#nowMs, replyId });
@@ -343,7 +345,7 @@ export class CallSession {
   }
 
   async #release(ending: CallEnding, closers: readonly (() => void)[]): Promise<CallOutcome> {
-    const { stream, legs, recorder, workflowState, clock, graph } = this.#options;
+    const { stream, legs, models, recorder, workflowState, clock, graph } = this.#options;
     const durationMs = Math.round(this.#nowMs);
     this.#fallSilent();
     const closing: readonly (() => void)[] = [
@@ -363,6 +365,7 @@ export class CallSession {
       durationMs,
       isRecorded,
       ...this.#reporter.summary(durationMs, recorder),
+      models: models.choice,
       nodesVisited,
       variables: changedVariables(workflowState.variables, variables, graph.sensitiveVariables),
     };

@@ -30,8 +30,8 @@ export interface DialogueListener extends InstantListener {
   onReplyPrepared(replyId: string, turnId: number): void;
   /** It was of no use, and nobody heard of it. */
   onPreparedReplyDropped(replyId: string): void;
-  /** The reply is over; `text` is what was heard of it, empty where nothing was. */
-  onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null }): void;
+  /** The reply is over; `text` is what was heard of it, empty where nothing was. `hasSpoken`: the voice's vendor gave audio for it. */
+  onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null; hasSpoken: boolean }): void;
   /** Everything said before it was heard. */
   onCallAction(action: CallAction): void;
   onToolCalled(name: string): void;
@@ -363,7 +363,7 @@ class CallDialogue implements Dialogue {
   #report({ reply, turnId }: LiveReply, text: string, ending: ReplyEnding): void {
     const { listener } = this.#options;
     listener.onVoiceUsage(reply.vendorChars);
-    listener.onReplyEnded(reply.id, { text, ending, turnId });
+    listener.onReplyEnded(reply.id, { text, ending, turnId, hasSpoken: reply.hasSpoken });
   }
 
   /** Stops model, voice and playout; returns how much of the reply was heard. */

@@ -1,9 +1,9 @@
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { LanguageModel, ModelToolCall, ModelUsage } from '../speech/language-model.js';
+import { streamModelPass } from '../speech/model-pass.js';
 import type { ExtractionRequest } from '../workflow/engine.js';
 import { readExtraction, type Extraction } from '../workflow/extraction.js';
-import { streamModelPass } from './model-pass.js';
 
 /** Requests under way at once; one beyond that is skipped. */
 export const MAX_RUNNING_EXTRACTIONS = 4;

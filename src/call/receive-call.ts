@@ -14,6 +14,7 @@ import { answerCall, type AnswerPorts } from './answer-call.js';
 import type { AgentCache } from './agent-cache.js';
 import type { Reservation } from './call-directory.js';
 import type { CallOutcome } from './call-options.js';
+import { modelsRecord } from './call-reporter.js';
 import { snakeCaseKeys } from './record-json.js';
 import { callContextOf, type StreamRequest } from './call-request.js';
 import type { Refusals } from './refusals.js';
@@ -126,29 +127,35 @@ async function conductRun(incoming: IncomingCall, minted: MintedRun, options: Re
   const { stream, place } = incoming;
   place.hold(minted.run.id);
   const events = options.eventWriters.open(minted.run.id);
-  const end = await answerCall({ ...incoming, ...minted, events }, options).then(
+  const end: RunEnd = await answerCall({ ...incoming, ...minted, events }, options).then(
     async (session) => {
       place.attach(session);
       incoming.onAnswered();
       const outcome = await session.outcome;
       for (const { heardGapMs } of outcome.turns) if (heardGapMs !== undefined) options.onGapHeard(heardGapMs);
-      return finalisationOf(outcome, minted.run, options);
+      return { run: finalisationOf(outcome, minted.run, options), models: modelsRecord(outcome.models) };
     },
     (error: unknown) => {
       const failure = asStreamError(error);
       events.append('call-refused', { code: failure.code, message: failure.message, ...failure.details }, 0);
       options.log.info('A call was refused after its run was minted', { runId: minted.run.id, code: failure.code });
       refuse(failure, stream, options);
-      return failedFinalisation(failure, stream, minted.run, options);
+      return { run: failedFinalisation(failure, stream, minted.run, options) };
     },
   );
   await finalise(minted, end, events, options);
 }
 
-async function finalise(minted: MintedRun, end: RunFinalisation, events: EventWriter, options: ReceiverOptions): Promise<void> {
+/** How a run ended, and with which vendors, where its call was answered. */
+interface RunEnd {
+  readonly run: RunFinalisation;
+  readonly models?: Readonly<Record<string, unknown>>;
+}
+
+async function finalise(minted: MintedRun, { run: end, ...used }: RunEnd, events: EventWriter, options: ReceiverOptions): Promise<void> {
   const { clock, log, store } = options;
   const runId = minted.run.id;
-  events.append('run-ended', { end_reason: end.endReason, close_code: end.closeCode }, end.durationMs);
+  events.append('run-ended', { end_reason: end.endReason, close_code: end.closeCode, ...used }, end.durationMs);
   await events.close();
   try {
     const isFirst = await retry(() => store.runs.finalise(runId, end), { clock, signal: options.shutdown, ...FINALISE_RETRIES });

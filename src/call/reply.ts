@@ -5,7 +5,7 @@ import type { LanguageModel, ModelToolCall, ModelUsage } from '../speech/languag
 import type { WorkflowAction } from '../workflow/engine.js';
 import { createDeadAirWatch, type DeadAirWatch } from './dead-air.js';
 import { heardText } from './heard-text.js';
-import { streamModelPass } from './model-pass.js';
+import { streamModelPass } from '../speech/model-pass.js';
 import { createSentenceSplitter } from './sentences.js';
 import { createSpeaker, type Speaker, type StreamedSegment, type Voice } from './speaker.js';
 
@@ -62,6 +62,8 @@ export interface Reply {
   readonly timings: ReplyTimings;
   /** Characters the voice's vendor was given. */
   readonly vendorChars: number;
+  /** True once the voice's vendor gave audio: cached phrases prove nothing of it. */
+  readonly hasSpoken: boolean;
   /** The words heard by `heardMs` of the reply's audio. */
   heardText(heardMs: number): string;
   /** Stops model and voice at once. */
@@ -122,6 +124,10 @@ class SpokenReply implements Reply {
 
   get vendorChars(): number {
     return this.#speaker.vendorChars;
+  }
+
+  get hasSpoken(): boolean {
+    return this.#speaker.hasSpoken;
   }
 
   heardText(heardMs: number): string {

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { GuardedEgress } from '../base/guarded-fetch.js';
+import { createHealthTable } from '../speech/fallback/health-table.js';
 import { compileModels, type CreateModels, type ResolvedModels, type VendorCredentials } from '../speech/models.js';
 import type { AgentVersion, CallableAgent, Store } from '../store/store.js';
 import { compileWorkflow } from '../workflow/compile.js';
@@ -70,6 +71,7 @@ export function createModelResolver(options: {
   readonly egress?: GuardedEgress | undefined;
 }): ModelResolver {
   const { store, clock } = options;
+  const health = createHealthTable(clock);
   const organizations = new Map<string, OrganizationModels>();
   const factories = new WeakMap<WorkflowSettings, { create: CreateModels; defaultModels: unknown }>();
 
@@ -96,7 +98,7 @@ export function createModelResolver(options: {
       const { credentials, defaultModels } = await load(agent.organizationId);
       const known = factories.get(settings);
       if (known?.defaultModels === defaultModels && known !== undefined) return known.create(credentials);
-      const create = compileModels({ ...options, agentModels: settings.models, organizationModels: defaultModels });
+      const create = compileModels({ ...options, health, agentModels: settings.models, organizationModels: defaultModels });
       factories.set(settings, { create, defaultModels });
       return create(credentials);
     },

@@ -30,6 +30,8 @@ export interface Speaker {
   readonly segments: readonly SpokenSegment[];
   /** Characters that were sent to the vendor (cached phrases cost nothing). */
   readonly vendorChars: number;
+  /** True once the vendor gave audio: cached phrases prove nothing of it. */
+  readonly hasSpoken: boolean;
   /**
    * Speaks fixed words, from the cache where they are known. Resolves when their audio is complete.
    * @throws AgentStreamError `vendor-*`
@@ -74,6 +76,7 @@ export function createSpeaker(voice: Voice, sink: SpeakerSink): Speaker {
 class ReplySpeaker implements Speaker {
   readonly segments: MutableSegment[] = [];
   vendorChars = 0;
+  hasSpoken = false;
   readonly #voice: Voice;
   readonly #sink: SpeakerSink;
   #totalMs = 0;
@@ -86,20 +89,35 @@ class ReplySpeaker implements Speaker {
   }
 
   get #voiceKey(): string {
-    const { product, language } = this.#voice;
-    return `${product.cacheKey}\u0000${language}`;
+    return this.#keyOf(this.#voice.product.cacheKey);
+  }
+
+  #keyOf(cacheKey: string): string {
+    return `${cacheKey}\u0000${this.#voice.language}`;
   }
 
   async say(text: string): Promise<void> {
-    const { phrases } = this.#voice;
     const segment = this.#openSegment(text);
-    const cached = phrases.get(this.#voiceKey, text);
-    if (cached !== undefined) {
-      this.#addAudio(segment, cached);
+    if (this.#sayCached(segment, [this.#voice.product.cacheKey])) return;
+    await this.#speakText(segment)
+      .catch((error: unknown) => this.#respeakOnce(segment, error))
+      .catch((error: unknown) => {
+        // Words in the voice that another vendor once gave are better than silence.
+        const isLost = this.#isCancelled || segment.audioMs > 0 || !(error instanceof AgentStreamError);
+        if (isLost || !this.#sayCached(segment, this.#voice.product.spareCacheKeys ?? [])) throw error;
+      });
+  }
+
+  #sayCached(segment: MutableSegment, cacheKeys: readonly string[]): boolean {
+    const { phrases } = this.#voice;
+    for (const cacheKey of cacheKeys) {
+      const audio = phrases.get(this.#keyOf(cacheKey), segment.text);
+      if (audio === undefined) continue;
+      this.#addAudio(segment, audio);
       segment.isComplete = true;
-      return;
+      return true;
     }
-    await this.#speakText(segment).catch((error: unknown) => this.#respeakOnce(segment, error));
+    return false;
   }
 
   stream(): StreamedSegment {
@@ -152,6 +170,7 @@ class ReplySpeaker implements Speaker {
     const { promise: done, resolve, reject } = settlement();
     const receive = (event: TextToSpeechEvent) => {
       if (event.type === 'audio') {
+        this.hasSpoken = true;
         this.#addAudio(segment, event.audio);
         onAudio(event.audio);
       } else if (event.type === 'tts-end') {
@@ -175,6 +194,7 @@ class ReplySpeaker implements Speaker {
   async #speakText(segment: MutableSegment): Promise<void> {
     const { phrases } = this.#voice;
     const { text } = segment;
+    const key = this.#voiceKey;
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
     const { utterance, done } = this.#openUtterance(segment, (audio) => {
@@ -185,7 +205,8 @@ class ReplySpeaker implements Speaker {
     utterance.push(text);
     utterance.end();
     await done;
-    if (sizeBytes <= MAX_CACHED_PHRASE_BYTES) phrases.set(this.#voiceKey, text, Buffer.concat(chunks));
+    // Where another voice has gone on with it, it is nobody's.
+    if (sizeBytes <= MAX_CACHED_PHRASE_BYTES && key === this.#voiceKey) phrases.set(key, text, Buffer.concat(chunks));
   }
 
   /** A voice that failed before it was heard may be asked once more: it reconnects by itself. */

@@ -4,7 +4,7 @@ import type { LanguageModel, ModelToolCall } from '../speech/language-model.js';
 import type { WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
 import { startWorkflow, step } from '../workflow/step.js';
-import { streamModelPass } from './model-pass.js';
+import { streamModelPass } from '../speech/model-pass.js';
 
 /** Longest answer asked of a model, as in a call. */
 const MAX_OUTPUT_TOKENS = 600;

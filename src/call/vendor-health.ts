@@ -1,4 +1,5 @@
 import type { AgentStreamError } from '../base/errors.js';
+import type { Fallover } from '../speech/fallback/lineup.js';
 import type { Leg } from '../speech/vendor.js';
 import type { CallOptions } from './call-options.js';
 import type { CallReporter } from './call-reporter.js';
@@ -10,20 +11,22 @@ const MAX_VOICE_FAILURES = 2;
 export interface VendorHealth {
   /** A vendor failed: it is recorded, counted and logged. */
   note(leg: Leg, error: AgentStreamError): void;
+  /** The call goes on with another vendor: it is recorded, counted and logged. */
+  noteFallover(fallover: Fallover): void;
   /** The recogniser is lost for good. */
   loseEars(): void;
   /** Ends a call that lost its ears, but for somebody else who may be about to take it. Asked again when a transfer failed. */
   endIfDeaf(): void;
   /** The voice failed before the caller heard anything. The next words open it anew; if they are lost too, the call is given up. */
   loseVoice(canApologise: boolean): void;
-  /** A reply was heard: the voice works. */
+  /** A reply that the voice spoke was heard: it works. */
   onReplyHeard(): void;
 }
 
 /** What the health of a call's vendors leads to. */
 export interface VendorHealthPorts {
-  readonly options: Pick<CallOptions, 'runId' | 'log' | 'models' | 'onVendorFailed'>;
-  readonly reporter: Pick<CallReporter, 'onVendorFailed'>;
+  readonly options: Pick<CallOptions, 'runId' | 'log' | 'models' | 'onVendorFailed' | 'onVendorFallover'>;
+  readonly reporter: Pick<CallReporter, 'onVendorFailed' | 'onVendorFallover'>;
   readonly isBeingMoved: () => boolean;
   /** Says goodbye in words that need no ears, then ends the call. */
   readonly endWithoutEars: () => void;
@@ -33,7 +36,7 @@ export interface VendorHealthPorts {
 
 /** Watches over the vendors of one call. */
 export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
-  const { runId, log, models, onVendorFailed } = ports.options;
+  const { runId, log, models, onVendorFailed, onVendorFallover } = ports.options;
   let isDeaf = false;
   let voiceFailures = 0;
 
@@ -47,6 +50,12 @@ export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
       ports.reporter.onVendorFailed(leg, vendor, error);
       onVendorFailed?.(leg, vendor, error.code);
       log.warn('A vendor failed during a call', { runId, leg, vendor, code: error.code });
+    },
+    noteFallover(fallover) {
+      const { leg, from, to, code } = fallover;
+      ports.reporter.onVendorFallover(fallover);
+      onVendorFallover?.(fallover);
+      log.warn('A call went on with another vendor', { runId, leg, from: from.vendor, to: to.vendor, code });
     },
     loseEars() {
       isDeaf = true;

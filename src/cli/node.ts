@@ -32,6 +32,7 @@ import { startJobQueue, type JobTask } from '../store/job-queue.js';
 import { openStore } from '../store/postgres-store.js';
 import { loadSecretKey } from '../store/secret-key.js';
 import type { Store, TelephonyConfig } from '../store/store.js';
+import type { ProviderControl } from '../telephony/provider.js';
 import { findProvider, providers } from '../telephony/registry.js';
 import { leaveLocalApiKey, withLocalApiKey } from './local-api-key.js';
 
@@ -125,11 +126,7 @@ async function composeNode(
   const egress = config.allowPrivateNetworks ? undefined : createGuardedEgress();
   const transfers = createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log });
   disposal.add(() => transfers.close());
-  const createControl = (telephonyConfig: TelephonyConfig) => {
-    const provider = findProvider(telephonyConfig.provider);
-    const baseUrl = config.env[provider.apiBaseUrl.env] ?? provider.apiBaseUrl.default;
-    return provider.createControl({ credentials: telephonyConfig.credentials, baseUrl, clock, fetch });
-  };
+  const createControl = controlFactory(config, clock);
   const endpoint = createAgentStreamEndpoint({
     store,
     clock,
@@ -151,6 +148,7 @@ async function composeNode(
     shutdown: shutdown.signal,
     onRefused: (code) => metrics.handshakeRejected(code),
     onVendorFailed: (leg, vendor, code) => metrics.vendorFailed(leg, vendor, code),
+    onVendorFallover: ({ leg, from, to, code }) => metrics.vendorFellOver({ leg, from: from.vendor, to: to.vendor, kind: code }),
     onGapHeard: (gapMs) => metrics.turnGapHeard(gapMs),
     onEnded: (provider, endReason) => metrics.callEnded(provider, endReason),
   });
@@ -198,6 +196,15 @@ async function composeNode(
       shutdown.abort(new AgentStreamError('server-going-away'));
       await disposal.run();
     },
+  };
+}
+
+/** Control over the calls of a telephony configuration, at its provider's API. */
+function controlFactory({ env }: Pick<Config, 'env'>, clock: Clock): (telephonyConfig: TelephonyConfig) => ProviderControl {
+  return ({ provider: name, credentials }) => {
+    const provider = findProvider(name);
+    const baseUrl = env[provider.apiBaseUrl.env] ?? provider.apiBaseUrl.default;
+    return provider.createControl({ credentials, baseUrl, clock, fetch });
   };
 }
 

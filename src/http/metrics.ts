@@ -11,6 +11,8 @@ export interface Metrics {
   frameSent(latenessMs: number): void;
   /** `leg`: stt, llm or tts; `kind`: the error code. */
   vendorFailed(leg: string, vendor: string, kind: string): void;
+  /** A call went on with another vendor; `kind`: the error code. */
+  vendorFellOver(fallover: { leg: string; from: string; to: string; kind: string }): void;
   /** A stream was refused or its handshake failed; `reason`: the error code. */
   handshakeRejected(reason: string): void;
   /** An attempt at a webhook delivery was made. */
@@ -52,6 +54,12 @@ export function createMetrics(source: MetricsSource): Metrics {
     labelNames: ['leg', 'vendor', 'kind'],
     registers,
   });
+  const fallbacks = new Counter({
+    name: 'agent_stream_vendor_fallbacks_total',
+    help: 'Calls that went on with another vendor',
+    labelNames: ['leg', 'from', 'to', 'kind'],
+    registers,
+  });
   const rejections = new Counter({
     name: 'agent_stream_handshake_rejections_total',
     help: 'Streams refused, by error code',
@@ -86,6 +94,7 @@ export function createMetrics(source: MetricsSource): Metrics {
     turnGapHeard: (gapMs) => turnGap.observe(gapMs / 1000),
     frameSent: (latenessMs) => pacing.observe(latenessMs / 1000),
     vendorFailed: (leg, vendor, kind) => vendorErrors.inc({ leg, vendor, kind }),
+    vendorFellOver: (fallover) => fallbacks.inc(fallover),
     handshakeRejected: (reason) => rejections.inc({ reason }),
     webhookAttempted: (outcome) => webhookAttempts.inc({ outcome }),
   };

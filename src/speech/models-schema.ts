@@ -9,8 +9,19 @@ export interface ModelsProblem {
   readonly message: string;
 }
 
-/** One leg as chosen: the vendor's name and its options with defaults filled in. */
-export type LegSettings = Readonly<Record<string, unknown>>;
+/** Vendors that may stand in for the one of a leg. */
+const MAX_FALLBACKS = 4;
+
+/** One vendor as chosen: its name and its options with defaults filled in. */
+export interface VendorSettings {
+  readonly vendor: string;
+  readonly [option: string]: unknown;
+}
+
+/** One leg as chosen: the vendor of choice, and those that are asked where it fails, in order. */
+export interface LegSettings extends VendorSettings {
+  readonly fallbacks?: readonly VendorSettings[] | undefined;
+}
 
 /** `settings.models` with every default filled in. A leg that is left out is chosen elsewhere. */
 export interface ModelsSettings {
@@ -21,13 +32,13 @@ export interface ModelsSettings {
 
 const unsupported = (what: string) => z.never({ error: `${what} is not supported yet: remove it` }).optional();
 
-/** The options of each vendor that has this leg, told apart by `vendor`. */
-function createLegSchema(leg: Leg) {
+/** The options of each vendor that has this leg, and what `fallbacks` may be, told apart by `vendor`. */
+function createVendorSchema<Fallbacks extends z.ZodType>(leg: Leg, fallbacks: Fallbacks) {
   const offering = vendors.filter((vendor) => vendor[leg] !== undefined);
   const options = offering.map((vendor) => {
     const schema = vendor[leg]?.settingsSchema;
     if (!(schema instanceof z.ZodObject)) throw new TypeError(`The options of ${vendor.name} are not an object schema`);
-    return schema.extend({ vendor: z.literal(vendor.name), fallbacks: unsupported('fallbacks') });
+    return schema.extend({ vendor: z.literal(vendor.name), fallbacks });
   });
   const [first, ...rest] = options;
   if (first === undefined) throw new TypeError(`No vendor has the leg ${leg}`);
@@ -37,9 +48,15 @@ function createLegSchema(leg: Leg) {
   });
 }
 
+function createLegSchema(leg: Leg) {
+  const fallback = createVendorSchema(leg, z.never({ error: 'a fallback has no fallbacks of its own: remove it' }).optional());
+  const fallbacks = z.array(fallback).max(MAX_FALLBACKS, `at most ${MAX_FALLBACKS} fallbacks`);
+  return createVendorSchema(leg, fallbacks.optional().meta({ description: 'Vendors asked where this one fails, in order.' }));
+}
+
 /**
  * `settings.models` of an agent, and the organization's default: for each leg a vendor and its options. Strict: what a vendor
- * does not know, and what this version cannot do (`fallbacks`, `realtime`), is refused with its path.
+ * does not know, and what this version cannot do (`realtime`), is refused with its path.
  */
 export const modelsSchema = z.strictObject({
   stt: createLegSchema('stt').optional().meta({ description: 'Speech-to-text.' }),

@@ -120,11 +120,26 @@ describe('problems of a models value', () => {
     ['builtin', ''],
   ])('%j', (models, path) => expect(pathsOf(models)).toEqual([path]));
 
-  it('say that fallbacks and realtime are not supported', () => {
-    expect(problemsOfModels({ stt: { vendor: 'builtin', fallbacks: [] }, realtime: { vendor: 'x' } })).toEqual([
-      { path: 'stt.fallbacks', message: 'fallbacks is not supported yet: remove it' },
-      { path: 'realtime', message: 'realtime is not supported yet: remove it' },
-    ]);
+  it('say that realtime is not supported', () => {
+    expect(problemsOfModels({ realtime: { vendor: 'x' } })).toEqual([{ path: 'realtime', message: 'realtime is not supported yet: remove it' }]);
+  });
+
+  it('are none for an ordered list of fallbacks, each with the options of its vendor', () => {
+    const llm = { vendor: 'openai', model: 'a', fallbacks: [{ vendor: 'openai', model: 'b', temperature: 0 }, { vendor: 'builtin' }] };
+    expect(problemsOfModels({ llm, tts: { vendor: 'cartesia', fallbacks: [] } })).toEqual([]);
+  });
+
+  it.each([
+    [[{ vendor: 'nobody' }], 'llm.fallbacks.0.vendor', /^vendor must be one of: .*builtin$/],
+    [[{ vendor: 'builtin' }, { vendor: 'deepgram' }], 'llm.fallbacks.1.vendor', /^vendor must be one of/],
+    [[{ vendor: 'openai', temperatur: 1 }], 'llm.fallbacks.0.temperatur', /^unknown option$/],
+    [[{ vendor: 'builtin', fallbacks: [{ vendor: 'builtin' }] }], 'llm.fallbacks.0.fallbacks', /no fallbacks of its own/],
+    [Array.from({ length: 5 }, () => ({ vendor: 'builtin' })), 'llm.fallbacks', /^at most 4 fallbacks$/],
+    [{ vendor: 'builtin' }, 'llm.fallbacks', /array/],
+  ])('%j as fallbacks: %s', (fallbacks, path, message) => {
+    const [problem, ...others] = problemsOfModels({ llm: { vendor: 'openai', fallbacks } });
+    expect([problem?.path, others]).toEqual([path, []]);
+    expect(problem?.message).toMatch(message);
   });
 
   it('name the vendors there are', () => {
@@ -157,5 +172,55 @@ describe('where a base URL may lead', () => {
     const changes = { credentials: stored, agentModels: { llm: { vendor: 'builtin' } } };
     expect(codeOf(() => resolve({ ...changes, egress: createGuardedEgress() }))).toMatch(/^egress-refused/);
     expect(resolve(changes).choice.stt.vendor).toBe('deepgram');
+  });
+});
+
+describe('fallbacks', () => {
+  const llm = { vendor: 'openai', model: 'a', fallbacks: [{ vendor: 'openai', model: 'b' }, { vendor: 'builtin' }] };
+  const request = (signal = new AbortController().signal) => ({
+    messages: [{ role: 'user', text: 'Hello' } as const],
+    tools: [],
+    maxOutputTokens: 50,
+    signal,
+  });
+  const listen = ({ fallovers }: ReturnType<typeof resolve>) => {
+    const seen: string[] = [];
+    fallovers.listen(({ leg, from, to, code }) => seen.push(`${leg} ${from.vendor}/${from.model} -> ${to.vendor}/${to.model}: ${code}`));
+    return seen;
+  };
+  const refusing: typeof fetch = () => Promise.resolve(new Response('{}', { status: 401 }));
+
+  it.each([
+    ['the agent', { agentModels: { llm } }, 'agent'],
+    ['the organization', { organizationModels: { llm } }, 'organization'],
+  ])('chosen by %s stand in, and the choice tells which one is in use', async (_name, changes, reason) => {
+    const models = resolve({ ...changes, env: { OPENAI_API_KEY: 'o' }, fetch: refusing });
+    expect(models.choice.llm).toEqual({ vendor: 'openai', model: 'a', reason, isSimulated: false });
+    const parts = [];
+    for await (const part of models.llm.stream(request())) parts.push(part.type);
+    expect(parts.at(-1)).toBe('finish');
+    expect(models.choice.llm).toMatchObject({ vendor: 'builtin', reason, isSimulated: true });
+    // Told to whoever listens, though that is later.
+    expect(listen(models)).toEqual(['llm openai/a -> openai/b: vendor-unauthorized', expect.stringMatching(/^llm openai\/b -> builtin\/.*: vendor-unauthorized$/)]);
+  });
+
+  it('take over from a vendor of choice without a key, and are left out where they have none themselves', () => {
+    const stt = { vendor: 'deepgram', fallbacks: [{ vendor: 'builtin' }] };
+    const models = resolve({ agentModels: { stt } });
+    expect(models.choice.stt.vendor).toBe('builtin');
+    expect(listen(models)).toEqual(['stt deepgram/nova-3 -> builtin/data-signal: vendor-unauthorized']);
+    const spare = { vendor: 'builtin', fallbacks: [{ vendor: 'deepgram' }] };
+    expect(resolve({ agentModels: { stt: spare } }).choice.stt.vendor).toBe('builtin');
+    expect(codeOf(() => resolve({ agentModels: { stt: { vendor: 'deepgram', fallbacks: [{ vendor: 'deepgram' }] } } }))).toMatch(/^vendor-unauthorized/);
+  });
+
+  it('are what calls begin with while the vendor of choice is known to fail', async () => {
+    const create = compileModels(sources({ agentModels: { llm }, env: { OPENAI_API_KEY: 'o' }, fetch: refusing }));
+    for (let call = 0; call < 3; call += 1) for await (const part of create({}).llm.stream(request())) expect(part).toBeDefined();
+    const models = create({});
+    expect(models.choice.llm.vendor).toBe('builtin');
+    expect(listen(models)).toEqual([expect.stringMatching(/^llm openai\/a -> builtin\/.*: vendor-unauthorized$/)]);
+    // Another key is another account.
+    expect(create({ openai: { apiKey: 'other' } }).choice.llm.vendor).toBe('openai');
   });
 });

@@ -45,6 +45,8 @@ export interface TextToSpeech {
    * texts give equal audio. The language is the cache's to add, since it is chosen only when the voice is opened.
    */
   readonly cacheKey: string;
+  /** Keys of other voices whose cached phrases are better than silence, best first. Where absent there are none. */
+  readonly spareCacheKeys?: readonly string[];
   readonly capabilities: { readonly wordTimes: boolean };
   /** Opens at once and connects in the background; a failure fails each utterance, never throws. */
   open(options: TextToSpeechOptions): TextToSpeechStream;

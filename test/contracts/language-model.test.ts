@@ -3,6 +3,7 @@ import { anthropic } from '../../src/speech/anthropic/anthropic.js';
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { google } from '../../src/speech/google/google.js';
 import { groq } from '../../src/speech/groq/groq.js';
+import { createFallbackLanguageModel } from '../../src/speech/fallback/language-model.js';
 import type { LanguageModel, LanguageModelRequest } from '../../src/speech/language-model.js';
 import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
@@ -14,6 +15,7 @@ import { startFakeOpenai } from '../support/fakes/openai.js';
 import { findClosedPort } from '../support/fakes/vendor-server.js';
 import { anthropicErrors, googleErrors, groqErrors, openaiErrors } from './language-model-errors.js';
 import { describeHttpLanguageModel, type HttpLanguageModel } from './language-model-http.js';
+import { lineUp } from '../support/lineup.js';
 import { describeLanguageModel } from './language-model.js';
 
 function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): LanguageModel {
@@ -79,3 +81,24 @@ describeLanguageModel(
   },
   { failure: 'it reaches for nothing' },
 );
+
+/** The vendor of choice cannot be reached; the next one answers. */
+describeLanguageModel('fallbacks', async () => {
+  const clock = createCountingClock();
+  const toolCall = { id: 'call_1', name: 'end_call', argumentsJson: '{"reason":"done"}' };
+  const fake = await startFakeOpenai({
+    apiKey: 'test-key',
+    interTokenMs: 3,
+    reply: (body) => (asRecord(body)['tools'] === undefined ? undefined : { toolCalls: [toolCall] }),
+  });
+  const unreachable = create(openaiCompatible, clock, `http://127.0.0.1:${await findClosedPort()}`);
+  const first = create(openaiCompatible, clock, `http://127.0.0.1:${await findClosedPort()}`);
+  return {
+    llm: createFallbackLanguageModel(lineUp('llm', [first, create(openaiCompatible, clock, fake.httpUrl)], { clock }), clock),
+    unreachable: createFallbackLanguageModel(lineUp('llm', [first, unreachable], { clock }), clock),
+    toolRequest: { request: toolRequest, toolName: 'end_call' },
+    openRequests: () => fake.requests.filter((request) => request.outcome === null).length,
+    pendingTimers: () => clock.pendingTimers(),
+    close: () => fake.close(),
+  };
+});

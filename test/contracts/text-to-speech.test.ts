@@ -4,6 +4,7 @@ import { deepgram } from '../../src/speech/deepgram/deepgram.js';
 import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
 import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
 import { rime } from '../../src/speech/rime/rime.js';
+import { createFallbackTextToSpeech } from '../../src/speech/fallback/text-to-speech.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { startFakeCartesia } from '../support/fakes/cartesia.js';
@@ -13,6 +14,7 @@ import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
 import { startFakeOpenaiVoice } from '../support/fakes/openai-voice.js';
 import { startFakeRime } from '../support/fakes/rime.js';
 import { findClosedPort, type VendorServer } from '../support/fakes/vendor-server.js';
+import { lineUp } from '../support/lineup.js';
 import { describeTextToSpeech } from './text-to-speech.js';
 
 function create(vendor: VendorModule, clock: CountingClock, baseUrl: string): TextToSpeech {
@@ -74,3 +76,26 @@ describeTextToSpeech(
   },
   { failure: 'it reaches for nothing', words: 'it has no word times' },
 );
+
+/** Each stream begins with a vendor that refuses the key, and goes on with one that works. */
+describeTextToSpeech('fallbacks', async () => {
+  const clock = createCountingClock();
+  const refusing = await startFakeCartesia({ apiKey: 'another-key' });
+  const fake = await startFakeCartesia({ apiKey: 'test-key', pace: 40 });
+  const first = create(cartesia, clock, refusing.wsUrl);
+  const composed = (second: TextToSpeech): TextToSpeech => ({
+    ...createFallbackTextToSpeech(lineUp('tts', [first, second], { clock }), clock),
+    open: (options) => createFallbackTextToSpeech(lineUp('tts', [first, second], { clock }), clock).open(options),
+  });
+  return {
+    tts: composed(create(cartesia, clock, fake.wsUrl)),
+    unreachable: composed(create(cartesia, clock, `ws://127.0.0.1:${await findClosedPort()}`)),
+    openSockets: () => refusing.openSockets() + fake.openSockets(),
+    pendingTimers: () => clock.pendingTimers(),
+    leakRounds: 200,
+    close: async () => {
+      await refusing.close();
+      await fake.close();
+    },
+  };
+});

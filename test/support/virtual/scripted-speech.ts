@@ -17,6 +17,10 @@ export interface ScriptedSpeechToTextOptions {
   readonly isMute?: boolean;
   /** Fails so long after it was opened. */
   readonly failsAtMs?: number;
+  /** What it fails with. Default `vendor-unreachable`. */
+  readonly error?: AgentStreamError;
+  /** True: it never says that it takes audio. */
+  readonly isNeverReady?: boolean;
 }
 
 /** A recogniser that hears the words which the virtual caller's frames carry. */
@@ -64,7 +68,7 @@ export function createScriptedSpeechToText(
   const fail = () => {
     const deliver = onEvent;
     close();
-    deliver?.({ type: 'stt-failed', error: new AgentStreamError('vendor-unreachable') });
+    deliver?.({ type: 'stt-failed', error: options.error ?? new AgentStreamError('vendor-unreachable') });
   };
 
   const settle = () => {
@@ -116,6 +120,8 @@ export function createScriptedSpeechToText(
     emit: (event) => onEvent?.(event),
     open(given) {
       onEvent = given.onEvent;
+      pending = [];
+      if (options.isNeverReady !== true) later(0, () => onEvent?.({ type: 'stt-ready' }));
       given.signal.addEventListener('abort', close, { once: true });
       if (options.failsAtMs !== undefined) later(options.failsAtMs, fail);
       return stream;
@@ -151,16 +157,19 @@ export interface ScriptedTextToSpeech extends TextToSpeech {
   /** Utterances that were called off while the voice was still speaking them. */
   readonly cutUtterances: number;
   readonly isOpen: boolean;
-  /** Which text and character a frame of this voice speaks. */
+  /** Voices that are heard in the same call. */
+  readonly others: ScriptedTextToSpeech[];
+  /** Which text and character a frame of this voice, or of one of the others, speaks. */
   locate(frame: Uint8Array): { readonly utterance: number; readonly text: string; readonly char: number } | null;
 }
 
-/** Creates the voice. `script` decides each utterance by its number, from 0. */
-export function createScriptedTextToSpeech(clock: Clock, script: (index: number) => UtteranceScript): ScriptedTextToSpeech {
+/** Creates the voice. `script` decides each utterance by its number, from 0; `firstTag` tells voices of one call apart. */
+export function createScriptedTextToSpeech(clock: Clock, script: (index: number) => UtteranceScript, firstTag = 1): ScriptedTextToSpeech {
   const texts: string[] = [];
   const live = new Set<object>();
   const places = new Map<number, { utterance: number; char: number }>();
-  let nextTag = 1;
+  const others: ScriptedTextToSpeech[] = [];
+  let nextTag = firstTag;
   let cutUtterances = 0;
   let isOpen = false;
 
@@ -228,6 +237,7 @@ export function createScriptedTextToSpeech(clock: Clock, script: (index: number)
     cacheKey: 'scripted',
     capabilities: { wordTimes: false },
     spoken: texts,
+    others,
     get openUtterances() {
       return live.size;
     },
@@ -240,7 +250,8 @@ export function createScriptedTextToSpeech(clock: Clock, script: (index: number)
     locate(frame) {
       const tag = frame.length === FRAME_BYTES ? tagOf(frame) : null;
       const place = tag === null ? undefined : places.get(tag);
-      return place === undefined ? null : { ...place, text: texts[place.utterance] ?? '' };
+      if (place !== undefined) return { utterance: firstTag - 1 + place.utterance, char: place.char, text: texts[place.utterance] ?? '' };
+      return others.map((other) => other.locate(frame)).find((found) => found !== null) ?? null;
     },
     open({ signal }) {
       isOpen = true;

@@ -11,6 +11,7 @@ import { turnOptionsOf } from '../../../src/call/turn-settings.js';
 import type { EventWriter } from '../../../src/runs/event-writer.js';
 import type { RunEvent } from '../../../src/runs/events.js';
 import { transcriptOf } from '../../../src/runs/transcript.js';
+import { createFalloverFeed } from '../../../src/speech/fallback/fallover-feed.js';
 import type { ModelChoice, ResolvedModels } from '../../../src/speech/models.js';
 import { cloudonixDialect } from '../../../src/telephony/cloudonix/dialect.js';
 import { openMediaStream, type MediaStream } from '../../../src/telephony/media-stream.js';
@@ -62,10 +63,22 @@ export interface VirtualCallOptions {
   readonly remainingMs?: number;
   readonly recordingPath?: string;
   readonly phrases?: PhraseCache;
+  /** Puts other vendors beside those of the call, or around them. */
+  readonly compose?: (plain: PlainVendors) => Partial<ResolvedModels>;
   /** Changes what the call is made of: to inject faults. */
   readonly adjust?: (options: CallOptions) => CallOptions;
   /** Happens between handshake and answer. */
   readonly beforeAnswer?: (carrier: VirtualCarrier) => Promise<void> | void;
+}
+
+/** The vendors of a virtual call, each of which does what its script says. */
+export interface PlainVendors {
+  readonly clock: Clock;
+  readonly stt: ScriptedSpeechToText;
+  readonly tts: ScriptedTextToSpeech;
+  readonly llm: ScriptedModel;
+  /** Which word of the caller's ends in a frame. */
+  readonly wordEndingIn: (frame: Uint8Array) => string | undefined;
 }
 
 /** One answered call in virtual time. */
@@ -145,7 +158,8 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
   const carrier = new VirtualCarrier(clock, { marks: options.marks ?? 'never', playoutDelayMs: options.playoutDelayMs ?? 0 });
   const stream = openMediaStream({ socket: carrier.socket.asWebSocket(), clock, log: silentLog });
   const { events, writer } = createEventLog();
-  const stt = createScriptedSpeechToText(clock, (frame) => carrier.wordEndingIn(frame), options.stt ?? {});
+  const wordEndingIn = (frame: Uint8Array) => carrier.wordEndingIn(frame);
+  const stt = createScriptedSpeechToText(clock, wordEndingIn, options.stt ?? {});
   const tts = createScriptedTextToSpeech(clock, options.tts ?? (() => ({})));
   const llm = createScriptedModel(clock, options.passes ?? []);
   const control = createScriptedControl(clock, carrier, options.control ?? {});
@@ -154,7 +168,8 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
   const metronome = createMetronome(clock);
   const settings = settingsOf(options);
   const graph = graphOf(options.nodes ?? defaultNodes, options.edges ?? defaultEdges, { settings });
-  const models: ResolvedModels = { stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice } };
+  const plain = { stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice }, fallovers: createFalloverFeed() };
+  const models: ResolvedModels = { ...plain, ...options.compose?.({ clock, stt, tts, llm, wordEndingIn }) };
 
   carrier.open(options.handshake);
   const start = await stream.handshake(cloudonixDialect);
@@ -172,7 +187,7 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
     graph,
     workflowState: startWorkflow(graph, {}),
     settings,
-    turnOptions: turnOptionsOf(settings, stt.capabilities.turnEvents),
+    turnOptions: turnOptionsOf(settings, models.stt.capabilities.turnEvents),
     models,
     legs: openLegs(models, { language: settings.language, keyterms: [] }),
     recorder,

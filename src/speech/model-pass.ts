@@ -1,5 +1,5 @@
 import { toAgentStreamError } from '../base/errors.js';
-import type { LanguageModel, LanguageModelPart, LanguageModelRequest } from '../speech/language-model.js';
+import type { LanguageModel, LanguageModelPart, LanguageModelRequest } from './language-model.js';
 
 /**
  * What a model streams. Ends as soon as the request's signal aborts, whatever the vendor makes of that.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AgentStreamError } from '../base/errors.js';
-import type { LanguageModel, LanguageModelPart, LanguageModelRequest } from '../speech/language-model.js';
+import type { LanguageModel, LanguageModelPart, LanguageModelRequest } from './language-model.js';
 import { streamModelPass } from './model-pass.js';
 
 const modelOf = (stream: LanguageModel['stream']): LanguageModel => ({ vendor: 'test', model: 'test', stream });
