@@ -42,7 +42,7 @@ export function nodeVariables(run: Run, publicUrl: string): Variables {
     duration_seconds: run.durationMs === null ? null : Math.round(run.durationMs / 1000),
     run_url: runUrl,
     transcript_url: `${runUrl}/transcript`,
-    recording_url: run.recordingPath === null ? null : `${runUrl}/recording`,
+    recording_url: run.recordingPath === null || run.recordingDeletedAt !== null ? null : `${runUrl}/recording`,
   };
 }
 

@@ -24,6 +24,11 @@ describe('messages', () => {
     });
   });
 
+  it('link to no recording that was deleted', () => {
+    const payload = webhookPayload('run.ended', sampleRun({ recordingDeletedAt: new Date('2026-01-01T12:00:00Z') }), at);
+    expect(payload.data.run?.recording_url).toBeNull();
+  });
+
   it('tell of a start what was known at the start, however late they are written', () => {
     const live = sampleRun({ state: 'running', endReason: null, closeCode: null, closeReason: null, endedAt: null, durationMs: null, recordingPath: null, gatheredContext: {} });
     const payload = webhookPayload('run.started', sampleRun(), at);

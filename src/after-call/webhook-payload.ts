@@ -90,7 +90,7 @@ function endedFacts(run: Run, publicUrl: string): RunFacts {
     ended_at: run.endedAt?.toISOString() ?? null,
     duration_ms: run.durationMs,
     gathered_context: { ...run.gatheredContext },
-    recording_url: run.recordingPath === null ? null : `${started.run_url}/recording`,
+    recording_url: run.recordingPath === null || run.recordingDeletedAt !== null ? null : `${started.run_url}/recording`,
   };
 }
 
