@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { appendEntry, appendHeard, MAX_CONVERSATION_ENTRIES, MAX_WINDOW_ENTRIES, MAX_WINDOW_LENGTH, modelMessages } from './conversation.js';
 import type { ConversationEntry } from './engine.js';
 
-const notes = { spoken: '', prompt: 'Your turn.' };
+const notes = { spoken: '', prompt: 'Your turn.', isArrival: false };
 const caller = (text: string): ConversationEntry => ({ role: 'caller', text, turnId: 1 });
 const agent = (text: string, isInterrupted = false): ConversationEntry => ({ role: 'agent', text, isInterrupted });
 
@@ -39,6 +39,12 @@ describe('modelMessages', () => {
       { role: 'user', text: 'Bye.' },
       { role: 'assistant', text: 'Sure.' },
       { role: 'user', text: '[Your turn.]' },
+    ]);
+  });
+
+  it('asks for the first words of a node that an edge has led to, whatever the caller said before', () => {
+    expect(modelMessages('S', [caller('A message, please.')], { ...notes, isArrival: true }).slice(1)).toEqual([
+      { role: 'user', text: 'A message, please.\n[Your turn.]' },
     ]);
   });
 

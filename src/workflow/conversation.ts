@@ -82,8 +82,10 @@ export const transcriptWindow = (conversation: readonly ConversationEntry[]): st
 export interface PassNotes {
   /** Words of the reply in progress that were given to the voice and not yet reported as heard. */
   readonly spoken: string;
-  /** Asks the model to speak where the last word is not the caller's. */
+  /** Asks the model to speak where the last word is not the caller's, or has been acted on. */
   readonly prompt: string;
+  /** An edge was just taken for the caller's last words: they are no longer to be answered. */
+  readonly isArrival: boolean;
 }
 
 /** The messages of one pass: system prompt, conversation window, what was just said; begins and ends with the user's side. */
@@ -96,6 +98,6 @@ export function modelMessages(
   if (notes.spoken !== '') messages.push({ role: 'assistant', text: notes.spoken });
   if (messages[0]?.role === 'assistant') messages.unshift({ role: 'user', text: '[The call begins.]' });
   const lastRole = messages.at(-1)?.role;
-  if (lastRole === undefined || lastRole === 'assistant') messages.push({ role: 'user', text: `[${notes.prompt}]` });
+  if (notes.isArrival || lastRole === undefined || lastRole === 'assistant') messages.push({ role: 'user', text: `[${notes.prompt}]` });
   return [{ role: 'system', text: systemPrompt }, ...merged(messages)];
 }

@@ -156,13 +156,16 @@ const passPrompts = {
   endCall: 'Say your closing words now.',
 } as const;
 
-/** Asks the model to speak at a node; without a pass left, fixed words do. At an endCall the call ends after them. */
-export function askModel(reply: Reply, node: PromptedNode): WorkflowStep {
+/**
+ * Asks the model to speak at a node; without a pass left, fixed words do. At an endCall the call ends after them. `isArrival`: an edge
+ * was just taken, for what the caller said or did; the model must not answer that with another one.
+ */
+export function askModel(reply: Reply, node: PromptedNode, { isArrival = false } = {}): WorkflowStep {
   if (reply.passesLeft <= 0) return failPass(reply, node, fallbackText(reply, node, false));
   const systemPrompt = renderSystemPrompt(node, reply.state.variables, reply.wallMs);
   const action: WorkflowAction = {
     type: 'ask-model',
-    messages: modelMessages(systemPrompt, reply.state.conversation, { spoken: reply.spoken, prompt: passPrompts[node.type] }),
+    messages: modelMessages(systemPrompt, reply.state.conversation, { spoken: reply.spoken, prompt: passPrompts[node.type], isArrival }),
     tools: node.tools,
     allowInterrupt: node.allowInterrupt,
     fallbackText: fallbackText(reply, node, false),

@@ -40,12 +40,12 @@ function arrive(reply: Reply, nodeId: string, hasSpoken: boolean, hopsLeft: numb
     case 'transferCall':
       return beginTransfer(entered, node, hopsLeft);
     case 'endCall':
-      return askModel(entered, node);
+      return askModel(entered, node, { isArrival: true });
     case 'startCall':
     case 'agentNode': {
       const edge = holdingEdge(node.conditions, entered.state.variables);
       if (edge !== undefined) return travel(entered, edge, hasSpoken, hopsLeft - 1);
-      return hasSpoken ? thenListen(entered) : askModel(entered, node);
+      return hasSpoken ? thenListen(entered) : askModel(entered, node, { isArrival: true });
     }
   }
 }

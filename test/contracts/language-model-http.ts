@@ -127,7 +127,7 @@ export function describeHttpLanguageModel({ vendor, start: startFake, streamErro
     describe('the conversation', () => {
       it.each(conversations)('is one that the API takes where %s', async (_what, entries, spoken) => {
         await start();
-        const messages = modelMessages('Be kind.', entries, { spoken, prompt: 'Say something.' });
+        const messages = modelMessages('Be kind.', entries, { spoken, prompt: 'Say something.', isArrival: false });
         expect((await collect(create().stream(request({ messages, tools: [tool('book')] })))).at(-1)).toMatchObject({ type: 'finish' });
         expect(fake.refusals).toEqual([]);
       });

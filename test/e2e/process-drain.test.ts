@@ -73,7 +73,7 @@ async function timed<T>(work: Promise<T>): Promise<{ value: T; ms: number }> {
 
 describe.concurrent('SIGTERM', () => {
   it('refuses what is new at once and lets the live call come to its end', async () => {
-    const script = 'caller: Where can I park?\ncaller: Thank you, that is all. Goodbye.';
+    const script = 'caller: Where can I park?\ncaller: That is all, thank you and goodbye.';
     const { server, call, runId, agentUuid, stored } = await holdCall({}, script, { hearsHangUps: true });
     const events = await followEvents(server.url, runId);
     server.kill('SIGTERM');

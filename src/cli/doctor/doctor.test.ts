@@ -124,9 +124,9 @@ describe('the check of vendors', () => {
 
   it('counts keys of the environment, and those that the organization has stored', async () => {
     expect(await texts({})).toEqual(simulated);
-    expect(await texts({ env: { OPENAI_API_KEY: 'key' } })).toEqual([simulated[0], 'ok language model: OpenAI or compatible', simulated[2]]);
+    expect(await texts({ env: { OPENAI_API_KEY: 'key' } })).toEqual([simulated[0], 'ok language model: OpenAI or compatible', 'ok text-to-speech: OpenAI or compatible']);
     const url = await serve((_, response) => void response.end(JSON.stringify({ items: [{ vendor: 'deepgram' }], next_cursor: null })));
-    expect(await texts({ serverUrl: url, apiKey: 'key' })).toEqual(['ok speech-to-text: Deepgram', simulated[1], simulated[2]]);
+    expect(await texts({ serverUrl: url, apiKey: 'key' })).toEqual(['ok speech-to-text: Deepgram', simulated[1], 'ok text-to-speech: Deepgram']);
   });
 
   it('goes by the environment where the server does not answer or refuses', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Leg, VendorModule } from '../../speech/vendor.js';
-import { vendors } from '../../speech/registry.js';
+import { vendorsOf } from '../../speech/registry.js';
 import { createApiClient } from '../api-client.js';
 import { pageOf, readAnswer } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
@@ -25,7 +25,7 @@ async function storedVendors({ serverUrl, apiKey, fetch, clock, signal }: Doctor
 
 /** What an agent that chooses no models gets for one leg, by the order of the registry. */
 function describeLeg(leg: Leg, hasKey: (vendor: VendorModule) => boolean): Finding {
-  const offering = vendors.filter((vendor) => vendor[leg] !== undefined);
+  const offering = vendorsOf(leg);
   const chosen = offering.find((vendor) => !vendor.isSimulated && hasKey(vendor));
   if (chosen !== undefined) return ok(`${legNames[leg]}: ${chosen.displayName}`);
   const keys = offering.flatMap((vendor) => (vendor.apiKeyEnv === null ? [] : [vendor.apiKeyEnv]));

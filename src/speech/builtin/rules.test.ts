@@ -39,6 +39,19 @@ function ask(text: string, tools: readonly ModelTool[] = [END], prompt = PROMPT)
   return reply.type === 'say' ? reply.text : `→ ${reply.name}`;
 }
 
+describe('where an edge was just taken for the words', () => {
+  const ARRIVAL = '[It is your turn to speak.]';
+
+  it('the first words of the node are said, and no other edge is taken for them', () => {
+    const prompt = 'Ask for the message.\nSay "Please tell me your message."';
+    expect(ask(`Thanks, I want to leave a message. Goodbye.\n${ARRIVAL}`, [END], prompt)).toBe('Please tell me your message.');
+  });
+
+  it('a key that was pressed still counts', () => {
+    expect(ask('[The caller pressed 1.]', [tool('sales', 'The caller presses 1 for sales.')])).toBe('→ sales');
+  });
+});
+
 describe('answers from the prompt', () => {
   it.each([
     ['What are your opening hours on Sunday?', 'We are open ten to four on Sundays.'],

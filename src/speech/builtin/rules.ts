@@ -32,6 +32,13 @@ function callerText(messages: readonly ModelMessage[]): string {
     .trim();
 }
 
+/** True where the last thing is a note of the phone system other than a key press: what the caller said before it has been acted on. */
+function isAskedToSpeak(messages: readonly ModelMessage[]): boolean {
+  const last = messages.at(-1);
+  if (last?.role !== 'user' || last.text.endsWith(UNINTELLIGIBLE)) return false;
+  return /(^|\n)\[(?![^\]]*pressed \S+\.?\])[^\]]*\]$/.test(last.text);
+}
+
 function lastCallerText(messages: readonly ModelMessage[]): string {
   const index = messages.findLastIndex((message) => message.role === 'user');
   return index < 0 ? '' : callerText(messages.slice(index, index + 1));
@@ -108,7 +115,7 @@ function sayAnswer(rules: PromptRules, answer: Match<PromptAnswer> | null, said:
 export function decideReply(messages: readonly ModelMessage[], tools: readonly ModelTool[]): RuleReply {
   const prompt = messages.flatMap((message) => (message.role === 'system' ? [message.text] : [])).join('\n');
   const rules = readPromptRules(prompt);
-  const text = callerText(messages);
+  const text = isAskedToSpeak(messages) ? '' : callerText(messages);
   const understood = text.replaceAll(UNINTELLIGIBLE, ' ').trim();
   if (understood === '') {
     return { type: 'say', text: text === '' ? sayOpening(rules, lastCallerText(messages)) : UNINTELLIGIBLE_REPLY };
