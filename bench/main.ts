@@ -26,6 +26,7 @@ Options:
   --repeats N        windows per number of calls
   --baseline         also measure the naive baseline; --no-baseline leaves it out
   --no-recording     the agent does not record
+  --no-preemptive    the agent begins no reply before the turn is over: only then is the own share of a turn what the server adds
   --stt MS --model MS --voice MS
                      delays of the fake vendors (default 300, 200, 100)
   --help
@@ -51,6 +52,7 @@ function readCommandLine(args: readonly string[]) {
       repeats: { type: 'string' },
       baseline: { type: 'boolean' },
       recording: { type: 'boolean' },
+      preemptive: { type: 'boolean' },
       stt: { type: 'string' },
       model: { type: 'string' },
       voice: { type: 'string' },
@@ -71,6 +73,7 @@ function optionsOf(scenario: Scenario, values: CommandLine): ScenarioOptions {
     repeats: values.repeats === undefined ? (defaults.repeats ?? 1) : toNumber('repeats', values.repeats, REPEATS_LIMIT),
     hasBaseline: values.baseline ?? defaults.hasBaseline ?? false,
     isRecording: values.recording ?? true,
+    isPreemptive: values.preemptive ?? true,
     delays: {
       sttMs: toNumber('stt', values.stt ?? '300', 60_000),
       modelMs: toNumber('model', values.model ?? '200', 60_000),

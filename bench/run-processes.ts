@@ -166,6 +166,8 @@ export interface ServerOptions {
   readonly maxCalls: number;
   /** Recording on, as it is in production, or off. */
   readonly isRecording: boolean;
+  /** Replies are begun on the caller's pause, as in production, or once the turn is over. */
+  readonly isPreemptive: boolean;
 }
 
 /** A data directory for one run of the benchmark. */
@@ -201,7 +203,7 @@ function serverEnv(options: ServerOptions, port: number): NodeJS.ProcessEnv {
 }
 
 /** The agent of the base table: 200 ms of silence end a turn, as in the comparison with other servers. */
-const benchAgent = (isRecording: boolean) => ({
+const benchAgent = ({ isRecording, isPreemptive }: ServerOptions) => ({
   name: 'Bench',
   workflow_definition: {
     nodes: [
@@ -219,7 +221,7 @@ const benchAgent = (isRecording: boolean) => ({
     max_call_duration: 14_400,
     max_user_idle_timeout: 300,
     recording: { enabled: isRecording },
-    turn: { endpointing: { min_delay_ms: 200, max_delay_ms: 600 } },
+    turn: { endpointing: { min_delay_ms: 200, max_delay_ms: 600 }, preemptive_generation: { enabled: isPreemptive } },
     models: { stt: { vendor: 'deepgram' }, llm: { vendor: 'openai' }, tts: { vendor: 'cartesia' } },
   },
 });
@@ -233,7 +235,7 @@ async function setUp(url: string, options: ServerOptions): Promise<string> {
     const credentials = { domain_id: domain, bearer_token: benchBearerToken };
     await api(url, 'POST', '/telephony-configs', { name: domain, provider: 'cloudonix', credentials });
   }
-  return String((await api(url, 'POST', '/agents', benchAgent(options.isRecording)))['uuid']);
+  return String((await api(url, 'POST', '/agents', benchAgent(options)))['uuid']);
 }
 
 /** What bin/agent-stream.js does after it has looked whether a build is needed: that belongs before a run, not into it. */

@@ -15,7 +15,7 @@ export async function measureCells(options: ScenarioOptions, window: WindowOptio
   const dataDir = createDataDir();
   const maxCalls = Math.max(...options.calls) + 10;
   const subjects: readonly (readonly [string, () => Promise<ServerProcess>])[] = [
-    ['agent-stream', () => startServer({ vendors, dataDir: dataDir.path, maxCalls, isRecording: options.isRecording })],
+    ['agent-stream', () => startServer({ ...options, vendors, dataDir: dataDir.path, maxCalls })],
     ...(options.hasBaseline ? ([['naive', () => startBaseline(vendors)]] as const) : []),
   ];
   try {

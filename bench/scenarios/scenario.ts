@@ -9,6 +9,7 @@ export interface ScenarioOptions {
   /** Also measure the naive baseline. */
   readonly hasBaseline: boolean;
   readonly isRecording: boolean;
+  readonly isPreemptive: boolean;
   readonly delays: VendorDelays;
 }
 
