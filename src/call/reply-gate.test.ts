@@ -64,6 +64,31 @@ describe('a reply gate', () => {
     expect(noted).toEqual([]);
   });
 
+  it('lets a fault in what follows a pass reach the reply, and no other report', async () => {
+    const noted: string[] = [];
+    const gate = createReplyGate(
+      {
+        ...notingListener(noted),
+        onPassEnded() {
+          throw new Error('broken');
+        },
+      },
+      () => undefined,
+    );
+    const next = Promise.resolve(gate.listener.onPassEnded(pass));
+    gate.listener.onComplete(false);
+    gate.open();
+    await expect(next).rejects.toThrow('broken');
+    expect(noted).toEqual(['complete false']);
+  });
+
+  it('takes no more audio once it is closed, however much comes', () => {
+    const { gate, noted, overflows } = closedGate();
+    gate.close();
+    for (let second = 0; second < 40; second += 1) gate.listener.onAudio(new Uint8Array(8000));
+    expect([noted, overflows()]).toEqual([[], 0]);
+  });
+
   it('reports a fault at once', () => {
     const { gate, noted } = closedGate();
     gate.listener.onFault('broken');

@@ -27,16 +27,25 @@ export function createReplyGate(inner: ReplyListener, onOverflow: () => void): R
     listener: {
       onAudio(audio) {
         if (state === 'open') return inner.onAudio(audio);
+        if (state === 'dropped') return;
         waitingBytes += audio.length;
         if (waitingBytes > MAX_WAITING_BYTES) return onOverflow();
         const kept = Uint8Array.from(audio);
-        pass(() => inner.onAudio(kept));
+        waiting.push({ report: () => inner.onAudio(kept) });
       },
       onPassEnded(ended) {
         if (state === 'open') return inner.onPassEnded(ended);
         if (state === 'dropped') return [];
-        return new Promise<readonly SpeechAction[]>((resolve) => {
-          waiting.push({ report: () => resolve(inner.onPassEnded(ended)), forget: () => resolve([]) });
+        return new Promise<readonly SpeechAction[]>((resolve, reject) => {
+          const report = () => {
+            // What breaks in it is the reply's to report, as where nothing was held back.
+            try {
+              resolve(inner.onPassEnded(ended));
+            } catch (error) {
+              reject(error instanceof Error ? error : new Error(String(error)));
+            }
+          };
+          waiting.push({ report, forget: () => resolve([]) });
         });
       },
       onComplete: (hasAudio) => pass(() => inner.onComplete(hasAudio)),

@@ -9,14 +9,15 @@ import { streamModelPass } from '../speech/model-pass.js';
 import { createSentenceSplitter } from './sentences.js';
 import { createSpeaker, type Speaker, type StreamedSegment, type Voice } from './speaker.js';
 
-/** Longest answer asked of a model: about two minutes of speech. */
-const MAX_OUTPUT_TOKENS = 600;
-
-/** A model that goes on beyond that is cut here: what the playout holds is about as much. */
-const MAX_PASS_CHARS = 1600;
-
-/** Function calls kept of one pass; a model that goes on beyond that is cut here. */
-const MAX_TOOL_CALLS = 16;
+/** What one pass of the model may come to, in a call and in writing. */
+export const passLimits = {
+  /** Longest answer asked for: about two minutes of speech. */
+  outputTokens: 600,
+  /** A model that goes on beyond that is cut: what the playout holds is about as much. */
+  chars: 1600,
+  /** So is one that calls functions without end. */
+  toolCalls: 16,
+} as const;
 
 /** Actions that are heard. */
 export type SpeechAction = Extract<WorkflowAction, { type: 'say' | 'ask-model' }>;
@@ -198,7 +199,7 @@ class SpokenReply implements Reply {
     this.#watch.expect('llm');
     timings.modelRequestedAtMs ??= clock.nowMs();
     try {
-      const request = { messages: action.messages, tools: action.tools, signal: reading.signal, maxOutputTokens: MAX_OUTPUT_TOKENS };
+      const request = { messages: action.messages, tools: action.tools, signal: reading.signal, maxOutputTokens: passLimits.outputTokens };
       for await (const part of streamModelPass(model, request)) {
         timings.firstTokenAtMs ??= clock.nowMs();
         if (part.type === 'text-delta') {
@@ -206,7 +207,7 @@ class SpokenReply implements Reply {
           for (const piece of splitter.push(part.text)) segment.push(piece);
         } else if (part.type === 'tool-call') toolCalls.push(part.toolCall);
         else usage = part.usage;
-        if (text.length >= MAX_PASS_CHARS || toolCalls.length >= MAX_TOOL_CALLS) break;
+        if (text.length >= passLimits.chars || toolCalls.length >= passLimits.toolCalls) break;
       }
     } catch (error) {
       if (this.#signal.aborted || !(error instanceof AgentStreamError)) throw error;

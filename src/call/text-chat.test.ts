@@ -89,6 +89,14 @@ describe('a chat', () => {
     expect(said(failed.events)[0]).toMatch(/something went wrong/);
   });
 
+  it('cuts a model that goes on without end, as a call does', async () => {
+    const endless = modelOf(() => Array.from({ length: 2000 }, () => ({ type: 'text-delta', text: 'and on ' }) as const));
+    const chat = ports(graphOf([node('start', 'startCall', { greeting: 'Hello.' }), node('end', 'endCall')], [edge('start', 'end')]), endless);
+    const start = await startChat({}, chat);
+    const answered = await continueChat(start.snapshot, { type: 'say', text: 'Tell me.' }, chat);
+    expect(said(answered.events).join(' ').length).toBeLessThan(1700);
+  });
+
   it('ends with its signal', async () => {
     const controller = new AbortController();
     const silent = modelOf(() => []);

@@ -5,9 +5,7 @@ import type { WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/e
 import type { WorkflowGraph } from '../workflow/graph.js';
 import { startWorkflow, step } from '../workflow/step.js';
 import { streamModelPass } from '../speech/model-pass.js';
-
-/** Longest answer asked of a model, as in a call. */
-const MAX_OUTPUT_TOKENS = 600;
+import { passLimits } from './reply.js';
 
 /** Steps of the engine one input may cause; a sound document needs a handful. */
 const MAX_STEPS = 200;
@@ -172,10 +170,11 @@ class ChatRun {
     let text = '';
     let hasFailed = false;
     try {
-      const request = { messages: action.messages, tools: action.tools, signal, maxOutputTokens: MAX_OUTPUT_TOKENS };
+      const request = { messages: action.messages, tools: action.tools, signal, maxOutputTokens: passLimits.outputTokens };
       for await (const part of streamModelPass(model, request)) {
         if (part.type === 'text-delta') text += part.text;
         else if (part.type === 'tool-call') toolCalls.push(part.toolCall);
+        if (text.length >= passLimits.chars || toolCalls.length >= passLimits.toolCalls) break;
       }
     } catch (error) {
       signal.throwIfAborted();
