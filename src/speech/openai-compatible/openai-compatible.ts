@@ -3,7 +3,9 @@ import { createAiSdkModel } from '../ai-sdk/ai-sdk-model.js';
 import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
+import { openaiRealtime } from './speech-to-speech/speech-to-speech.js';
 import { openaiCompatibleSettingsSchema, type OpenaiCompatibleSettings } from './settings.js';
+import { openaiSpeechToText } from './speech-to-text.js';
 import { openaiTextToSpeech } from './text-to-speech.js';
 
 /** OpenAI's reasoning models refuse `max_tokens` and want it under its newer name, which compatible servers often do not know. */
@@ -42,13 +44,15 @@ const languageModel: VendorLeg<LanguageModel, OpenaiCompatibleSettings> = {
   create: createOpenaiCompatibleModel,
 };
 
-/** OpenAI, and every server that speaks its chat completions or speech API (platform.openai.com/docs/api-reference). */
+/** OpenAI, and every server that speaks its chat completions, transcription or speech API (platform.openai.com/docs/api-reference). */
 export const openaiCompatible: VendorModule = {
   name: 'openai',
   displayName: 'OpenAI or compatible',
   isSimulated: false,
   apiKeyEnv: 'OPENAI_API_KEY',
   baseUrl: { env: 'OPENAI_BASE_URL', default: 'https://api.openai.com' },
+  stt: openaiSpeechToText,
   llm: languageModel,
   tts: openaiTextToSpeech,
+  realtime: openaiRealtime,
 };

@@ -1,83 +1,46 @@
-import { randomUUID } from 'node:crypto';
+import { createDecoder } from '../../audio/convert.js';
 import { endpointUrl } from '../ai-sdk/endpoint-url.js';
-import { createSpokenUtterance, type SpokenUtterance, type UtteranceWire } from '../spoken-utterance.js';
-import type { TextToSpeech, TextToSpeechOptions, TextToSpeechStream } from '../text-to-speech.js';
+import { openRequestVoice } from '../request-voice.js';
+import { audioBytesOf, type SpeechRequestWire } from '../speech-requests.js';
+import type { TextToSpeech } from '../text-to-speech.js';
 import type { VendorContext, VendorLeg } from '../vendor.js';
-import { createSpeechRequests, type SpeechRequests } from './text-to-speech-requests.js';
 import { openaiTextToSpeechSchema, openaiVoiceCacheKey, speechRequestBody, type OpenaiTextToSpeechSettings } from './text-to-speech-settings.js';
 
-/** A sentence is answered from its beginning, which takes a model its time. */
-const STALL_AFTER_MS = 6000;
+/** Longest `input` of a request (platform.openai.com/docs/api-reference/audio/createSpeech). */
+const MAX_CHARACTERS = 4096;
+/** Silence that pushes the last samples of a sentence out of the resampler, ms; more than it ever holds. */
+const RESAMPLER_TAIL_MS = 4;
 
-/** What a call's voice asks and where. */
-interface SpeechTarget {
-  readonly url: string;
-  readonly settings: OpenaiTextToSpeechSettings;
-  readonly context: VendorContext;
+/** Answers are raw 16-bit little-endian PCM. */
+async function* decodePcm(response: Response, sampleRateHz: number): AsyncGenerator<Uint8Array> {
+  const decode = createDecoder({ encoding: 'l16-le', sampleRateHz });
+  let sizeBytes = 0;
+  for await (const samples of audioBytesOf(response)) {
+    sizeBytes += samples.length;
+    yield decode(samples);
+  }
+  if (sizeBytes > 0) yield decode(new Uint8Array(2 * Math.ceil((sampleRateHz * RESAMPLER_TAIL_MS) / 1000)));
 }
 
-/** Speaks one call's replies by requests; connections are the process's, kept alive between them. */
-function openRequestStream({ url, settings, context }: SpeechTarget, { signal }: Pick<TextToSpeechOptions, 'signal'>): TextToSpeechStream {
-  const { apiKey, clock, fetch } = context;
-  const contexts = new Map<string, { readonly utterance: SpokenUtterance; readonly requests: SpeechRequests }>();
+function createWire(url: string, settings: OpenaiTextToSpeechSettings, { apiKey, fetch }: VendorContext): SpeechRequestWire {
   const headers = { 'Content-Type': 'application/json', ...(apiKey === undefined ? {} : { Authorization: `Bearer ${apiKey}` }) };
-  const ask = (input: string, requestSignal: AbortSignal) => fetch(url, { method: 'POST', headers, body: speechRequestBody(settings, input), signal: requestSignal });
-  let isOpen = !signal.aborted;
-
-  function openContext(utterance: SpokenUtterance): string {
-    const contextId = randomUUID();
-    const requests = createSpeechRequests({
-      ask,
-      sampleRateHz: settings.sample_rate_hz,
-      onAudio: (audio) => utterance.receive({ type: 'audio', contextId, audio }),
-      onDry: () => utterance.receive({ type: 'done', contextId }),
-      onFailed: (error) => utterance.receive({ type: 'error', contextId, error }),
-    });
-    contexts.set(contextId, { utterance, requests });
-    return contextId;
-  }
-
-  function forget(contextId: string): void {
-    contexts.get(contextId)?.requests.abort();
-    contexts.delete(contextId);
-  }
-
-  function close(): void {
-    isOpen = false;
-    signal.removeEventListener('abort', close);
-    for (const { utterance } of [...contexts.values()]) utterance.cancel();
-  }
-
-  if (isOpen) signal.addEventListener('abort', close, { once: true });
   return {
-    speak(onEvent) {
-      const wire: UtteranceWire = {
-        openContext: () => openContext(utterance),
-        speak(contextId, text) {
-          if (isOpen) contexts.get(contextId)?.requests.push(text);
-          return isOpen;
-        },
-        cancel: forget,
-        forget,
-        // The utterance forgets its contexts by itself, which ends their requests.
-        abandon: () => undefined,
-      };
-      const utterance = createSpokenUtterance(clock, wire, onEvent, { stallAfterMs: STALL_AFTER_MS });
-      return utterance;
-    },
-    close,
+    maxCharacters: MAX_CHARACTERS,
+    ask: (input, signal) => fetch(url, { method: 'POST', headers, body: speechRequestBody(settings, input), signal }),
+    listen: (response) => decodePcm(response, settings.sample_rate_hz),
   };
 }
 
 function createOpenaiTextToSpeech(settings: OpenaiTextToSpeechSettings, context: VendorContext): TextToSpeech {
   const url = `${endpointUrl(context.baseUrl, '/v1')}/audio/speech`;
+  const wire = createWire(url, settings, context);
   return {
     vendor: 'openai',
     model: settings.model,
     voice: settings.voice,
     cacheKey: openaiVoiceCacheKey(url, settings),
     capabilities: { wordTimes: false },
-    open: (options) => openRequestStream({ url, settings, context }, options),
+    open: (options) => openRequestVoice(wire, context.clock, options),
   };
 }
 
