@@ -32,6 +32,7 @@ export function nodeVariables(run: Run, publicUrl: string): Variables {
     ...run.gatheredContext,
     initial_context: run.initialContext,
     gathered_context: run.gatheredContext,
+    analysis: run.analysis,
     workflow_run_id: run.id,
     workflow_run_name: run.name,
     workflow_id: run.agentUuid,
@@ -63,7 +64,7 @@ function renderDeep(value: unknown, fill: (text: string) => string, depth = 0): 
 /** The facts sent where the node has no template. */
 const defaultFacts: readonly string[] = [
   ...['workflow_run_id', 'workflow_run_name', 'workflow_id', 'run_state', 'end_reason', 'call_disposition', 'call_time', 'duration_seconds'],
-  ...['initial_context', 'gathered_context', 'run_url', 'transcript_url', 'recording_url'],
+  ...['initial_context', 'gathered_context', 'run_url', 'transcript_url', 'recording_url', 'analysis'],
 ];
 
 /** The body a node asks for: a JSON template filled in, a text filled in, or the run's facts. */

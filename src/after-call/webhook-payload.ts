@@ -11,7 +11,7 @@ export const runEventTypes = {
   'run.ended': 'The run ended as `completed`, however the conversation went.',
   'run.failed': 'The run ended as `failed`, also before it was answered or because its server died.',
   'run.transferred': 'The call was handed to another destination; beside `run.ended`.',
-  'run.analysed': 'What was worked out after the call was written to the run. This version works nothing out, and does not send it.',
+  'run.analysed': 'What `qa` nodes found was written to the run, or could not be found out; not sent where no node judged the call.',
 } as const satisfies Record<RunEventType, string>;
 
 const timeSchema = z.iso.datetime();
@@ -37,6 +37,7 @@ const runFactsSchema = z.strictObject({
   duration_ms: z.number().nullable().meta({ description: 'Null in `run.started`.' }),
   initial_context: contextSchema.nullable().meta({ description: 'What was known as the call came in: provider, numbers, call variables. Null where the message would be too large.' }),
   gathered_context: contextSchema.nullable().meta({ description: 'What the call added. Null in `run.started`, and where the message would be too large.' }),
+  analysis: contextSchema.nullable().meta({ description: 'What `qa` nodes found (docs/run-record.md), in `run.analysed`; else null, and where the message would be too large.' }),
   run_url: z.url().meta({ description: 'The whole record (needs an API key).' }),
   transcript_url: z.url().meta({ description: 'What was said (needs an API key).' }),
   recording_url: z.url().nullable().meta({ description: 'The recording (needs an API key); null where there is none.' }),
@@ -73,6 +74,7 @@ function startedFacts(run: Run, publicUrl: string): RunFacts {
     duration_ms: null,
     initial_context: { ...run.initialContext },
     gathered_context: null,
+    analysis: null,
     run_url: runUrl,
     transcript_url: `${runUrl}/transcript`,
     recording_url: null,
@@ -98,14 +100,15 @@ function endedFacts(run: Run, publicUrl: string): RunFacts {
 export function webhookPayload(type: WebhookPayload['type'], run: Run | null, at: { publicUrl: string; occurredAt: Date }): WebhookPayload {
   if (run === null) return { type, timestamp: at.occurredAt.toISOString(), data: { run: null } };
   const isStart = type === 'run.started';
+  const found = type === 'run.analysed' && run.analysis !== null ? { analysis: { ...run.analysis } } : {};
   const occurredAt = (isStart ? run.answeredAt : type === 'run.analysed' ? null : run.endedAt) ?? at.occurredAt;
-  return { type, timestamp: occurredAt.toISOString(), data: { run: isStart ? startedFacts(run, at.publicUrl) : endedFacts(run, at.publicUrl) } };
+  return { type, timestamp: occurredAt.toISOString(), data: { run: isStart ? startedFacts(run, at.publicUrl) : { ...endedFacts(run, at.publicUrl), ...found } } };
 }
 
 /** The body: JSON of at most {@link MAX_PAYLOAD_BYTES}. What a call gathered is left out first, then what it brought along; both are in the run. */
 export function encodePayload(payload: WebhookPayload): string {
   const { run } = payload.data;
-  const lighter = run === null ? [] : [{ ...run, gathered_context: null }, { ...run, gathered_context: null, initial_context: null }];
+  const lighter = run === null ? [] : [{ ...run, gathered_context: null }, { ...run, gathered_context: null, initial_context: null }, { ...run, gathered_context: null, initial_context: null, analysis: null }];
   const bodies = [run, ...lighter].map((facts) => JSON.stringify({ ...payload, data: { run: facts } }));
   return bodies.find((body) => Buffer.byteLength(body) <= MAX_PAYLOAD_BYTES) ?? bodies.at(-1) ?? '';
 }
