@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createChatDesk } from '../../src/call/chat-desk.js';
+import { systemClock } from '../../src/base/clock.js';
+import { createKnowledgeResolver } from '../../src/call/knowledge-resolver.js';
+import { createModelResolver } from '../../src/call/resolvers.js';
+import { createKnowledgeBase } from '../../src/knowledge/knowledge.js';
+import { edge, node } from '../support/workflow-call.js';
+import { startApi, type ApiTest } from './api-harness.js';
+
+let api: ApiTest;
+const asked: string[] = [];
+beforeAll(async () => {
+  const toolFetch: typeof fetch = (input) => {
+    asked.push(input instanceof Request ? input.url : String(input));
+    return Promise.resolve(Response.json({ status: 'shipped' }));
+  };
+  api = await startApi({ toolFetch });
+});
+afterAll(() => api.close());
+
+const models = { stt: { vendor: 'builtin' }, llm: { vendor: 'builtin', first_token_ms: 0, token_ms: 0 }, tts: { vendor: 'builtin' } };
+const reception = (JSON.parse(readFileSync(new URL('../../examples/reception.json', import.meta.url), 'utf8')) as { workflow_definition: unknown }).workflow_definition;
+
+interface Turn {
+  readonly number: number;
+  readonly input: unknown;
+  readonly events: readonly { readonly type: string; readonly text?: string }[];
+}
+
+async function createAgent(workflow: unknown): Promise<string> {
+  const { status, json, text } = await api.request('POST', '/api/v1/agents', { body: { name: 'Chatty', workflow_definition: workflow, settings: { models } } });
+  expect(status, text).toBe(201);
+  return String(json['uuid']);
+}
+
+async function openChat(agentUuid: string, body: unknown = {}) {
+  const { status, json, text } = await api.request('POST', `/api/v1/agents/${agentUuid}/chats`, { body });
+  expect(status, text).toBe(201);
+  return { json, path: `/api/v1/agents/${agentUuid}/chats/${String(json['id'])}` };
+}
+
+const said = ({ events }: Turn) => events.flatMap(({ type, text }) => (type === 'agent-said' ? [text] : []));
+const turnOf = (json: Record<string, unknown>) => json['turn'] as Turn;
+const turnsOf = (json: Record<string, unknown>) => json['turns'] as Turn[];
+
+describe('a conversation in writing', () => {
+  it('goes as a call does, and can be edited and replayed from any turn', async () => {
+    const { json, path } = await openChat(await createAgent(reception), { variables: { shop_name: 'Spokes' } });
+    expect(turnsOf(json).map(said)).toEqual([['Hello, Spokes, how can I help you?']]);
+    const take = async (body: unknown) => (await api.request('POST', `${path}/turns`, { body })).json;
+    expect(said(turnOf(await take({ say: 'What are your opening hours?' })))).toEqual(['We are open from nine to five, Tuesday to Saturday.']);
+    await take({ silence: true });
+    const ended = await take({ say: 'Thank you, goodbye.' });
+    expect(ended).toMatchObject({ end_reason: 'agent_hangup', call_disposition: 'agent_hangup', turn_count: 4 });
+    const after = await api.request('POST', `${path}/turns`, { body: { say: 'Hello?' } });
+    expect([after.status, after.json['code'], after.json['detail']]).toEqual([409, 'conflict', 'The conversation has ended (agent_hangup). Edit a turn, or begin another chat.']);
+
+    const replayed = await api.request('PUT', `${path}/turns/1?replay=true`, { body: { say: 'What is your address?' } });
+    expect(replayed.json).toMatchObject({ end_reason: 'agent_hangup', turn_count: 4 });
+    expect(said(turnsOf(replayed.json)[1]!)).toEqual(['You find us at twelve Mill Street, next to the station.']);
+    expect(turnsOf(replayed.json).map(({ input }) => input)).toEqual([null, { say: 'What is your address?' }, { silence: true }, { say: 'Thank you, goodbye.' }]);
+
+    const edited = await api.request('PUT', `${path}/turns/2`, { body: { say: 'What are your opening hours?' } });
+    expect(edited.json).toMatchObject({ end_reason: null, turn_count: 3 });
+    expect((await api.request('GET', path)).json).toEqual(edited.json);
+    expect((await api.request('PUT', `${path}/turns/3`, { body: { silence: true } })).status).toBe(404);
+  });
+
+  it('runs tools for real, or dry with stubs', async () => {
+    const tool = { name: 'Order status', description: 'The status of the order.', kind: 'http_api', config: { url: 'https://shop.example.com/status' } };
+    const { json } = await api.request('POST', '/api/v1/tools', { body: tool });
+    const start = node('start', 'startCall', { greeting: 'Hello.', tool_uuids: [json['uuid']] });
+    const agentUuid = await createAgent({ nodes: [start, node('end', 'endCall')], edges: [edge('start', 'end', { condition: 'The caller says goodbye.' })] });
+    const results = async (body: unknown) => {
+      const { path } = await openChat(agentUuid, body);
+      const taken = await api.request('POST', `${path}/turns`, { body: { say: 'The status of the order?' } });
+      return turnOf(taken.json).events.filter(({ type }) => type === 'tool-finished');
+    };
+    expect(await results({})).toMatchObject([{ name: json['function_name'], result: expect.stringContaining('shipped') as string, is_error: false }]);
+    expect(asked).toEqual(['https://shop.example.com/status']);
+    const stubs = { [String(json['function_name'])]: '{"status":"lost"}' };
+    expect(await results({ dry_tools: true, tool_stubs: stubs })).toMatchObject([{ result: '{"status":"lost"}' }]);
+    expect(await results({ dry_tools: true })).toMatchObject([{ result: expect.stringContaining('Dry run') as string }]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is gone on with by another node, and is nobody else’s', async () => {
+    const agentUuid = await createAgent(reception);
+    const { json, path } = await openChat(agentUuid);
+    const place = { organizationId: api.alice.organizationId, agentUuid, id: String(json['id']) };
+    const knowledge = createKnowledgeBase(api.store.documents);
+    const other = createChatDesk({
+      store: api.store,
+      models: createModelResolver({ store: api.store, env: {}, clock: systemClock, fetch }),
+      documents: createKnowledgeResolver(knowledge),
+      toolsOf: () => ({
+        run: () => Promise.reject(new Error('No tool is called here')),
+        connect: () => {
+          throw new Error('No server is opened here');
+        },
+      }),
+      clock: systemClock,
+    });
+    expect((await other.take(place, { type: 'say', text: 'What is your address?' }))?.turns).toHaveLength(2);
+    expect(await other.take({ ...place, organizationId: api.bob.organizationId }, { type: 'stay-silent' })).toBeNull();
+    expect((await api.request('GET', path)).json).toMatchObject({ turn_count: 2 });
+    expect((await api.request('GET', path, { key: api.bob.key })).status).toBe(404);
+    const [left, right] = await Promise.all([1, 2].map(() => api.request('POST', `${path}/turns`, { body: { say: 'Goodbye.' } })));
+    expect([left!.status, right!.status].toSorted()).toEqual([200, 409]);
+  });
+
+  it('refuses what means nothing, with what to do', async () => {
+    const agentUuid = await createAgent(reception);
+    const { path } = await openChat(agentUuid, { version: 1 });
+    const attempt = async (body: unknown) => {
+      const { status, json } = await api.request('POST', `${path}/turns`, { body });
+      return [status, json['code']];
+    };
+    expect(await attempt({})).toEqual([422, 'invalid-request']);
+    expect(await attempt({ say: 'a', press: '1' })).toEqual([422, 'invalid-request']);
+    expect(await attempt({ press: 'x' })).toEqual([422, 'invalid-request']);
+    expect(await attempt({ transfer_fails: 'busy' })).toEqual([409, 'conflict']);
+    const unknown = await api.request('POST', `/api/v1/agents/${agentUuid}/chats`, { body: { version: 7 } });
+    expect([unknown.status, unknown.json['code']]).toEqual([404, 'not-found']);
+    const draft = await api.request('POST', `/api/v1/agents/${agentUuid}/chats`, { body: { version: 'draft' } });
+    expect(draft.status).toBe(404);
+  });
+
+  it('says so where no model can be asked, and keeps no chat', async () => {
+    const { json } = await api.request('POST', '/api/v1/agents', { body: { name: 'Keyless', workflow_definition: reception, settings: { models: { ...models, llm: { vendor: 'openai' } } } } });
+    const agentUuid = String(json['uuid']);
+    const refused = await api.request('POST', `/api/v1/agents/${agentUuid}/chats`, { body: {} });
+    expect(refused.json['code']).toBe('vendor-unauthorized');
+    expect((await api.request('GET', `/api/v1/agents/${agentUuid}/chats`)).json.items).toEqual([]);
+  });
+
+  it('with a draft ends where the draft changes', async () => {
+    const agentUuid = await createAgent(reception);
+    await api.request('PUT', `/api/v1/agents/${agentUuid}/draft`, { body: { template_context_variables: { shop_name: 'Draft' } } });
+    const { json, path } = await openChat(agentUuid, { version: 'draft' });
+    expect(said(turnsOf(json)[0]!)).toEqual(['Hello, Draft, how can I help you?']);
+    expect((await api.request('POST', `${path}/turns`, { body: { silence: true } })).status).toBe(200);
+    await api.request('PUT', `/api/v1/agents/${agentUuid}/draft`, { body: { settings: { models, language: 'de' } } });
+    const changed = await api.request('POST', `${path}/turns`, { body: { silence: true } });
+    expect([changed.status, changed.json['detail']]).toEqual([409, 'The draft has changed since the chat began. Begin another chat.']);
+  });
+});
