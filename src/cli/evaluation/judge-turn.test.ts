@@ -9,7 +9,7 @@ const outcome: TurnOutcome = {
   tools: [{ name: 'opening_hours', argumentsJson: '{"day":"sunday","count":2}' }],
   variables: { day: 'sunday', guests: { adults: 2 } },
   ending: null,
-  durationMs: 400,
+  answerMs: 400,
 };
 
 describe('a judged turn', () => {

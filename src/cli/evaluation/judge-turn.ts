@@ -13,7 +13,8 @@ export interface TurnOutcome {
   readonly variables: Readonly<Record<string, unknown>>;
   /** Why the conversation ended, `transfer` where it was handed over, null where it goes on. */
   readonly ending: string | null;
-  readonly durationMs: number;
+  /** From the caller's last act to the answer; null where there was none. */
+  readonly answerMs: number | null;
 }
 
 const quoted = (texts: readonly string[]) => (texts.length === 0 ? 'nothing' : `“${texts.join(' ')}”`);
@@ -31,8 +32,13 @@ export function judgeTurn(expectation: Expectation, outcome: TurnOutcome): reado
     ...(tools === undefined ? [] : judgeTools(tools, outcome.tools)),
     ...judgeVariables(variables, outcome.variables),
     ...judgeEnding(ends, outcome.ending),
-    ...(limitMs === undefined || outcome.durationMs <= limitMs ? [] : [`expected an answer within ${limitMs} ms, took ${Math.round(outcome.durationMs)} ms`]),
+    ...judgeTime(limitMs, outcome.answerMs),
   ];
+}
+
+function judgeTime(limitMs: number | undefined, answerMs: number | null): readonly string[] {
+  if (limitMs === undefined || (answerMs !== null && answerMs <= limitMs)) return [];
+  return [`expected an answer within ${limitMs} ms, ${answerMs === null ? 'there was none' : `took ${Math.round(answerMs)} ms`}`];
 }
 
 const listOf = (names: readonly string[]) => (names.length === 0 ? 'none' : names.join(', '));

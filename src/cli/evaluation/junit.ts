@@ -1,4 +1,4 @@
-import { hasPassed, type ScenarioResult } from './run-scenario.js';
+import { hasPassed, type ScenarioResult } from './scenario-runner.js';
 
 /** Characters that XML 1.0 §2.2 does not allow. */
 const forbidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;

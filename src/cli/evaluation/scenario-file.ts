@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
+import { toolSchema, type ToolDefinition } from '../../workflow/tools/tool-definition.js';
+import type { LocalDocument } from './local-documents.js';
 
 /** Largest evaluation file. */
 const MAX_FILE_BYTES = 1024 * 1024;
@@ -40,11 +42,13 @@ const turnSchema = z
     press: z.string().regex(/^[0-9*#A-D]{1,64}$/, 'must be keys of a phone').optional(),
     silence: z.literal(true).optional().meta({ description: 'The caller says nothing for the idle time-out.' }),
     transfer_fails: text.optional().meta({ description: 'Nobody takes the transferred call, for this reason.' }),
+    interrupts: z.int().min(0).max(60_000).optional().meta({ description: 'The caller speaks into the answer before, so many ms after it began; in writing, after it.' }),
     expect: expectationSchema.prefault({}),
   })
   .refine(({ caller, press, silence, transfer_fails }) => [caller, press, silence, transfer_fails].filter((input) => input !== undefined).length === 1, {
     error: 'must hold exactly one of caller, press, silence, transfer_fails',
-  });
+  })
+  .refine(({ caller, interrupts }) => interrupts === undefined || caller !== undefined, { path: ['interrupts'], error: 'takes words: caller' });
 
 /** One thing the caller does, and what is expected then. */
 export type ScenarioTurn = z.output<typeof turnSchema>;
@@ -61,8 +65,27 @@ const scenarioSchema = z.strictObject({
 /** One conversation. */
 export type Scenario = z.output<typeof scenarioSchema>;
 
+const stubSchema = z
+  .strictObject({
+    method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).optional().meta({ description: 'Default: any.' }),
+    url: pattern.meta({ description: 'Part of the address, or a regular expression.' }),
+    status: z.int().min(200).max(599).default(200),
+    json: z.json().optional(),
+    text: z.string().max(100_000).optional(),
+  })
+  .refine(({ json, text: body }) => json === undefined || body === undefined, { error: 'must not hold both json and text' });
+
+/** An answer that stands for that of a tool's server. */
+export type Stub = z.output<typeof stubSchema>;
+
 const fileSchema = z.strictObject({
   agent: text.meta({ description: 'Agent file or workflow document, beside this file.' }),
+  documents: z
+    .record(z.guid(), z.strictObject({ file: text, mode: z.enum(['retrieval', 'full']).default('retrieval') }))
+    .prefault({})
+    .meta({ description: 'Files, beside this one, for the documents that the agent names by UUID.' }),
+  tools: z.record(z.guid(), toolSchema).prefault({}).meta({ description: 'Tools that the agent names by UUID, without credentials.' }),
+  stubs: z.array(stubSchema).max(MAX_ENTRIES).prefault([]),
   variables: variablesSchema.prefault({}),
   scenarios: z.array(scenarioSchema).min(1).max(MAX_ENTRIES),
 });
@@ -70,8 +93,14 @@ const fileSchema = z.strictObject({
 /** An evaluation file: conversations with one agent. */
 export interface EvaluationFile {
   readonly path: string;
+  /** The path's last part. */
+  readonly name: string;
   /** Absolute path of the agent. */
   readonly agentPath: string;
+  readonly documents: readonly LocalDocument[];
+  readonly tools: readonly ToolDefinition[];
+  /** The first that fits answers. */
+  readonly stubs: readonly Stub[];
   readonly variables: Readonly<Record<string, unknown>>;
   readonly scenarios: readonly Scenario[];
 }
@@ -102,7 +131,9 @@ export function readEvaluationFile(path: string): EvaluationFile {
     throw unusable(path, problems.slice(0, 20).join('; '));
   }
   const { agent, variables, scenarios } = parsed.data;
-  return { path, agentPath: resolve(dirname(path), agent), variables, scenarios };
+  const documents = Object.entries(parsed.data.documents).map(([uuid, { file, mode }]) => ({ uuid, path: resolve(dirname(path), file), mode }));
+  const tools = Object.entries(parsed.data.tools).map(([uuid, tool]) => ({ uuid, ...tool }));
+  return { path, name: basename(path), agentPath: resolve(dirname(path), agent), documents, tools, stubs: parsed.data.stubs, variables, scenarios };
 }
 
 function readText(path: string): string {

@@ -1,35 +1,28 @@
 import { continueChat, startChat, type ChatInput, type ChatPorts, type ChatStep } from '../../call/text-chat.js';
-import type { Clock } from '../../base/clock.js';
 import { judgeTurn, type TurnOutcome } from './judge-turn.js';
 import type { Expectation, Scenario, ScenarioTurn } from './scenario-file.js';
+import { afterTheEnd, describeInput, type JudgedTurn, type ScenarioResult, type ScenarioRunner } from './scenario-runner.js';
 
-/** One turn as it went. */
-export interface JudgedTurn {
-  /** What the caller did; empty for the opening. */
-  readonly input: string;
-  readonly said: readonly string[];
-  readonly problems: readonly string[];
-  readonly durationMs: number;
+/** What conversations in writing need. `variables`: of the agent and the file. */
+export interface TextRunnerPorts extends Omit<ChatPorts, 'signal'> {
+  readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** One conversation as it went. */
-export interface ScenarioResult {
-  readonly name: string;
-  readonly turns: readonly JudgedTurn[];
-  readonly durationMs: number;
+/** Plays scenarios in writing, with the workflow engine of a call. */
+export function createTextRunner(ports: TextRunnerPorts): ScenarioRunner {
+  const { vendor, model } = ports.model;
+  return {
+    models: () => ({ 'thought up by': { name: `${vendor}/${model}`, isSimulated: vendor === 'builtin' } }),
+    run: (scenario, signal) => runInWriting(scenario, ports.variables, { ...ports, signal }),
+    close: () => Promise.resolve(),
+  };
 }
 
-/** True where everything was as expected. */
-export const hasPassed = ({ turns }: ScenarioResult): boolean => turns.every(({ problems }) => problems.length === 0);
-
-/**
- * Plays a scenario in writing. What comes after the conversation's end is a problem of its turn.
- * @throws AgentStreamError as the chat does
- */
-export async function runScenario(
+/** What comes after the conversation's end is a problem of its turn. */
+async function runInWriting(
   scenario: Scenario,
   variables: Readonly<Record<string, unknown>>,
-  ports: ChatPorts & { readonly clock: Pick<Clock, 'nowMs' | 'wallMs'> },
+  ports: ChatPorts,
 ): Promise<ScenarioResult> {
   const turns: JudgedTurn[] = [];
   let ending: string | null = null;
@@ -38,10 +31,10 @@ export async function runScenario(
     const startMs = ports.clock.nowMs();
     const isOver = ending !== null && ending !== 'transfer';
     const step = await advance();
-    const outcome = outcomeOf(step, ports, ports.clock.nowMs() - startMs);
+    const durationMs = ports.clock.nowMs() - startMs;
+    const outcome = outcomeOf(step, ports, durationMs);
     ending = outcome.ending ?? (isOver ? ending : null);
-    const problems = isOver ? [`the conversation had ended before (${String(ending)})`] : judgeTurn(expectation, outcome);
-    turns.push({ input, said: outcome.said, problems, durationMs: outcome.durationMs });
+    turns.push({ input, said: outcome.said, problems: isOver ? [afterTheEnd(String(ending))] : judgeTurn(expectation, outcome), durationMs });
     return step;
   };
 
@@ -51,19 +44,20 @@ export async function runScenario(
     const { snapshot } = step;
     step = await play(describeInput(turn), turn.expect, () => continueChat(snapshot, inputOf(turn), ports));
   }
-  return { name: scenario.name, turns, durationMs: ports.clock.nowMs() - startMs };
+  return { name: scenario.name, turns, durationMs: ports.clock.nowMs() - startMs, notes: [] };
 }
 
 function outcomeOf({ snapshot, events }: ChatStep, { graph }: ChatPorts, durationMs: number): TurnOutcome {
   const endings = events.flatMap((event) => (event.type === 'ended' ? [event.reason] : event.type === 'transfer-requested' ? ['transfer'] : []));
+  const said = events.flatMap((event) => (event.type === 'agent-said' ? [event.text] : []));
   return {
-    said: events.flatMap((event) => (event.type === 'agent-said' ? [event.text] : [])),
+    said,
     visits: events.flatMap((event) => (event.type === 'node-entered' ? [event.name] : [])),
     node: graph.nodes[snapshot.workflow.nodeId]?.name ?? snapshot.workflow.nodeId,
     tools: events.flatMap((event) => (event.type === 'tool-called' ? [event] : [])),
     variables: snapshot.workflow.variables,
     ending: endings.at(-1) ?? null,
-    durationMs,
+    answerMs: said.length === 0 ? null : durationMs,
   };
 }
 
@@ -71,10 +65,4 @@ function inputOf({ caller, press, transfer_fails: reason }: ScenarioTurn): ChatI
   if (caller !== undefined) return { type: 'say', text: caller };
   if (press !== undefined) return { type: 'press', digits: press };
   return reason === undefined ? { type: 'stay-silent' } : { type: 'fail-transfer', reason };
-}
-
-function describeInput({ caller, press, transfer_fails: reason }: ScenarioTurn): string {
-  if (caller !== undefined) return caller;
-  if (press !== undefined) return `[presses ${press}]`;
-  return reason === undefined ? '[says nothing]' : `[the transfer fails: ${reason}]`;
 }

@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseConfig } from '../../config.js';
+import { startFakeCloudonix, type FakeCloudonix } from '../../simulator/fake-cloudonix.js';
+import { SIMULATOR_BEARER_TOKEN, SIMULATOR_DOMAIN } from '../../simulator/place-call.js';
+import { createApiClient, type ApiClient } from '../api-client.js';
+import { pageOf, readAnswer, telephonyConfigShape } from '../api-shapes.js';
+import { CliError } from '../cli-error.js';
+import type { CliContext } from '../command.js';
+import { endpointNames, serve } from '../commands/serve.js';
+import { apiKeyFor, cliApiKeyFile, serverUrlOf } from '../connection.js';
+import { ensureLocalOwner } from '../demo-agent.js';
+import { exitCodes } from '../exit-codes.js';
+import type { Stub } from './scenario-file.js';
+import { stubbedFetch } from './stubs.js';
+
+/** Where the fake Cloudonix listens for a server that runs already. */
+const CLOUDONIX_PORT = 8095;
+
+/** A server to call, and the Cloudonix that it asks. */
+export interface CallStage {
+  readonly client: ApiClient;
+  /** For what is put away in the end, also after an interruption. */
+  readonly cleaner: ApiClient;
+  readonly cloudonix: FakeCloudonix;
+  /** Domains that calls come from; calls that are held at once each have one, because transfers are a domain's. */
+  readonly domains: readonly string[];
+  close(): Promise<void>;
+}
+
+/** Domains for so many calls at once. */
+export const domainsFor = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, index) => (index === 0 ? SIMULATOR_DOMAIN : `line-${index + 1}.${SIMULATOR_DOMAIN}`));
+
+/** Stores the domains' telephony configurations where they are missing. @throws CliError */
+export async function ensureDomains(client: ApiClient, domains: readonly string[]): Promise<void> {
+  const shape = telephonyConfigShape.extend({ account: telephonyConfigShape.shape.name });
+  const known = readAnswer(pageOf(shape), await client.request('GET', '/telephony-configs', { query: { limit: 200 } }), 'list telephony configurations').items;
+  for (const domain of domains) {
+    if (known.some(({ provider, account }) => provider === 'cloudonix' && account === domain)) continue;
+    const credentials = { domain_id: domain, bearer_token: SIMULATOR_BEARER_TOKEN };
+    await client.request('POST', '/telephony-configs', { body: { name: `Simulator ${domain}`, provider: 'cloudonix', credentials } });
+  }
+}
+
+async function openCloudonix(domains: readonly string[], port: number): Promise<FakeCloudonix> {
+  const options = { port, domains: Object.fromEntries(domains.map((domain) => [domain, { bearerToken: SIMULATOR_BEARER_TOKEN }])) };
+  return startFakeCloudonix(options).catch((cause: unknown) => {
+    throw new CliError(exitCodes.failure, `cannot play Cloudonix on port ${port}`, { cure: 'Free the port: another simulated call may be using it.', cause });
+  });
+}
+
+/** A server of the evaluation's own, on the embedded database in the data directory: the environment's keys count, its database and addresses do not. */
+async function startOwnServer(cloudonix: FakeCloudonix, stubs: readonly Stub[], { env, output }: CliContext): Promise<{ url: string; apiKey: string; stop: () => Promise<void> }> {
+  const overrides = { DATABASE_URL: undefined, AGENT_STREAM_PUBLIC_URL: undefined, LOG_LEVEL: env.LOG_LEVEL ?? 'error', HOST: '127.0.0.1', PORT: '0', CLOUDONIX_API_BASE_URL: cloudonix.baseUrl };
+  const config = parseConfig({ ...env, ...overrides }, endpointNames());
+  output.note(`Starting a server on the embedded database in ${config.dataDir} …`);
+  const server = await serve(config, stubs.length === 0 ? {} : { stubTools: (fetch) => stubbedFetch(stubs, fetch) });
+  try {
+    await ensureLocalOwner(server.store, config.dataDir);
+    const apiKey = (await readFile(join(config.dataDir, cliApiKeyFile), 'utf8')).trim();
+    return { url: server.url, apiKey, stop: () => server.stop() };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** Opens the stage: the server that is named, else one of its own. @throws CliError, AgentStreamError where it cannot be */
+export async function openCallStage(options: { server?: string | undefined; lines: number; stubs?: readonly Stub[] }, context: CliContext): Promise<CallStage> {
+  const domains = domainsFor(options.lines);
+  const cloudonix = await openCloudonix(domains, options.server === undefined ? 0 : CLOUDONIX_PORT);
+  let stop: () => Promise<void> = () => Promise.resolve();
+  const close = async () => {
+    await stop();
+    await cloudonix.close();
+  };
+  try {
+    const server = options.server === undefined ? await startOwnServer(cloudonix, options.stubs ?? [], context) : null;
+    if (server !== null) stop = server.stop;
+    const serverUrl = server?.url ?? serverUrlOf({ server: options.server ?? '' }, context.env);
+    const apiKey = server?.apiKey ?? apiKeyFor(serverUrl, context.env);
+    const clientFor = (signal: AbortSignal) => createApiClient({ serverUrl, apiKey, fetch: context.fetch, clock: context.clock, signal });
+    const client = clientFor(context.signal);
+    await ensureDomains(client, domains);
+    return { client, cleaner: clientFor(new AbortController().signal), cloudonix, domains, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../base/clock.js';
+import type { LanguageModel, LanguageModelPart } from '../../speech/language-model.js';
+import { edge, graphOf, node } from '../../../test/support/workflow-call.js';
+import { hasPassed } from './scenario-runner.js';
+import { createTextRunner } from './text-runner.js';
+import type { ScenarioTurn } from './scenario-file.js';
+
+const collecting = { extraction_enabled: true, extraction_variables: [{ name: 'budget', type: 'number', prompt: '' }] };
+const graph = graphOf(
+  [node('start', 'startCall', { greeting: 'Hello.', ...collecting }), node('end', 'endCall')],
+  [edge('start', 'end')],
+);
+
+/** Leaves the node at once, and finds a budget of 500. */
+const model: LanguageModel = {
+  vendor: 'scripted',
+  model: 'scripted',
+  async *stream({ tools }): AsyncGenerator<LanguageModelPart> {
+    await Promise.resolve();
+    const isCollecting = tools.some(({ name }) => name === 'record_variables');
+    const [name, argumentsJson] = isCollecting ? ['record_variables', '{"budget":"500"}'] : ['go_to_end', '{}'];
+    if (tools.length === 0) yield { type: 'text-delta', text: 'Goodbye.' };
+    else yield { type: 'tool-call', toolCall: { id: 'a', name, argumentsJson } };
+  },
+};
+
+const play = (expected: ScenarioTurn['expect']) => {
+  const scenario = { name: 'budget', variables: {}, opening: {}, turns: [{ caller: 'I have 500 euros.', expect: expected }] };
+  return createTextRunner({ graph, model, clock: systemClock, variables: {} }).run(scenario, new AbortController().signal);
+};
+
+describe('a scenario', () => {
+  it('sees what a node collected as it was left', async () => {
+    expect(hasPassed(await play({ variables: { budget: 500 }, ends: 'agent_hangup' }))).toBe(true);
+    const failed = await play({ variables: { budget: 5 } });
+    expect(failed.turns[1]?.problems).toEqual(['expected budget to be 5, is 500']);
+  });
+});
