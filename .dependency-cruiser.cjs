@@ -13,9 +13,9 @@ const layer = (name, allowed, options = {}) =>
     { path: '^src/', pathNot: [`^src/${name}/`, ...allowed.map((folder) => `^src/${folder}`), ...(options.also ?? [])], ...options.to },
   );
 
-/** Folders that hold one provider or vendor each. */
+/** Folders that hold one provider or vendor each; fallback and silero are neither. */
 const providerFolder = '^src/telephony/([^/]+)/';
-const vendorFolder = '^src/speech/(?!fallback/)([^/]+)/';
+const vendorFolder = '^src/speech/(?!fallback/|silero/)([^/]+)/';
 
 module.exports = {
   forbidden: [
@@ -31,11 +31,12 @@ module.exports = {
     layer('speech', ['base/', 'audio/']),
     layer('turn', ['base/']),
     layer('workflow', ['base/'], { also: ['^src/speech/(language-model|models)\\.ts$'] }),
+    layer('knowledge', ['base/', 'store/store\\.ts$']),
     layer('runs', ['base/', 'store/store\\.ts$', 'audio/frame\\.ts$']),
     layer('store', ['base/', 'runs/(lifecycle|events)\\.ts$', 'config\\.ts$']),
-    layer('after-call', ['base/', 'workflow/', 'runs/', 'store/store\\.ts$']),
-    layer('call', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'runs/', 'store/store\\.ts$', 'config\\.ts$']),
-    layer('http', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'runs/', 'store/store\\.ts$', 'after-call/', 'call/', 'config\\.ts$']),
+    layer('after-call', ['base/', 'workflow/', 'runs/', 'store/store\\.ts$'], { also: ['^src/speech/(language-model|model-pass|work-meter)\\.ts$'] }),
+    layer('call', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'knowledge/', 'runs/', 'store/store\\.ts$', 'config\\.ts$']),
+    layer('http', ['base/', 'audio/', 'telephony/', 'speech/', 'turn/', 'workflow/', 'knowledge/', 'runs/', 'store/store\\.ts$', 'after-call/', 'call/', 'config\\.ts$']),
     layer('simulator', ['base/', 'audio/', 'telephony/', 'speech/builtin/', 'speech/[^/]+\\.ts$']),
     forbid('config-is-a-leaf', 'The configuration knows nothing of what it configures.', { path: '^src/config\\.ts$' }, { path: '^src/', pathNot: '^src/base/' }),
     forbid(

@@ -9,8 +9,9 @@ import { engineScenario } from './scenarios/engine.js';
 import { mediaScenario } from './scenarios/media.js';
 import type { Scenario, ScenarioOptions } from './scenarios/scenario.js';
 import { startScenario } from './scenarios/start.js';
+import { vadScenario } from './scenarios/vad.js';
 
-const scenarios: readonly Scenario[] = [callsScenario, answerScenario, bargeInScenario, startScenario, mediaScenario, engineScenario];
+const scenarios: readonly Scenario[] = [callsScenario, answerScenario, bargeInScenario, startScenario, mediaScenario, engineScenario, vadScenario];
 
 /** Windows per number of calls. */
 const REPEATS_LIMIT = 20;
@@ -27,6 +28,7 @@ Options:
   --baseline         also measure the naive baseline; --no-baseline leaves it out
   --no-recording     the agent does not record
   --no-preemptive    the agent begins no reply before the turn is over: only then is the own share of a turn what the server adds
+  --min-delay MS     silence that ends a turn (default 200, as in the comparison with other servers; an agent's default is 300)
   --stt MS --model MS --voice MS
                      delays of the fake vendors (default 300, 200, 100)
   --help
@@ -53,6 +55,7 @@ function readCommandLine(args: readonly string[]) {
       baseline: { type: 'boolean' },
       recording: { type: 'boolean' },
       preemptive: { type: 'boolean' },
+      'min-delay': { type: 'string' },
       stt: { type: 'string' },
       model: { type: 'string' },
       voice: { type: 'string' },
@@ -74,6 +77,7 @@ function optionsOf(scenario: Scenario, values: CommandLine): ScenarioOptions {
     hasBaseline: values.baseline ?? defaults.hasBaseline ?? false,
     isRecording: values.recording ?? true,
     isPreemptive: values.preemptive ?? true,
+    minDelayMs: toNumber('min-delay', values['min-delay'] ?? '200', 5000),
     delays: {
       sttMs: toNumber('stt', values.stt ?? '300', 60_000),
       modelMs: toNumber('model', values.model ?? '200', 60_000),

@@ -168,6 +168,8 @@ export interface ServerOptions {
   readonly isRecording: boolean;
   /** Replies are begun on the caller's pause, as in production, or once the turn is over. */
   readonly isPreemptive: boolean;
+  /** Silence that ends a turn whose words sound complete, as the fakes' do, ms. */
+  readonly minDelayMs: number;
 }
 
 /** A data directory for one run of the benchmark. */
@@ -202,8 +204,8 @@ function serverEnv(options: ServerOptions, port: number): NodeJS.ProcessEnv {
   };
 }
 
-/** The agent of the base table: 200 ms of silence end a turn, as in the comparison with other servers. */
-const benchAgent = ({ isRecording, isPreemptive }: ServerOptions) => ({
+/** The agent of the base table. */
+const benchAgent = ({ isRecording, isPreemptive, minDelayMs }: ServerOptions) => ({
   name: 'Bench',
   workflow_definition: {
     nodes: [
@@ -221,8 +223,8 @@ const benchAgent = ({ isRecording, isPreemptive }: ServerOptions) => ({
     max_call_duration: 14_400,
     max_user_idle_timeout: 300,
     recording: { enabled: isRecording },
-    turn: { endpointing: { min_delay_ms: 200, max_delay_ms: 600 }, preemptive_generation: { enabled: isPreemptive } },
-    models: { stt: { vendor: 'deepgram' }, llm: { vendor: 'openai' }, tts: { vendor: 'cartesia' } },
+    turn: { endpointing: { min_delay_ms: minDelayMs, max_delay_ms: Math.max(600, minDelayMs) }, preemptive_generation: { enabled: isPreemptive } },
+    models: { stt: { vendor: 'deepgram', early_finalize: true }, llm: { vendor: 'openai' }, tts: { vendor: 'cartesia' } },
   },
 });
 

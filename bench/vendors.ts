@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   const deepgram = await startFakeDeepgram({
     clock,
     resultDelayMs: delays.sttMs,
-    script: (segment) => `question u${segment + 1} please`,
+    script: (segment) => `question u${segment + 1} please.`,
     onResult: (text, atMs) => note(text, 'sttFinalMs', atMs),
   });
   const openai = await startFakeOpenai({

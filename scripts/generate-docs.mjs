@@ -88,10 +88,10 @@ function fieldRows(schema, { prefix = '', skip = [] } = {}) {
 /** Fields that a document may carry at their defaults, but whose function is not built (src/workflow/support-checks.ts). */
 const unbuiltFields = [
   'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
-  'greeting_recording_id', 'pre_call_fetch_mode', 'pre_call_fetch_url',
+  'greeting_recording_id',
   'pre_call_fetch_credential_uuid', 'credential_uuid', 'recording_id', 'transition_speech_type', 'transition_speech_recording_id',
 ];
-const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall', 'collectDigits', 'webhook'];
+const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall', 'collectDigits', 'webhook', 'qa'];
 const fieldTitles = ['Field', 'Value', 'Default', 'Meaning'];
 
 function nodeTables(nodeSchemas) {
@@ -118,17 +118,30 @@ function webhookFieldTable(payloadSchema) {
   return table(['Field', 'Value', 'Meaning'], rows);
 }
 
-const legNames = ['stt', 'llm', 'tts'];
+const legNames = ['stt', 'llm', 'tts', 'realtime'];
 const legsOf = (vendor) => legNames.filter((leg) => vendor[leg] !== undefined);
 
 function vendorTable(vendors) {
   const rows = vendors.map((vendor) => {
     const key = vendor.apiKeyEnv === null ? 'none' : `\`${vendor.apiKeyEnv}\``;
-    const [leg] = legsOf(vendor);
-    const model = jsonSchemaOf(vendor[leg].settingsSchema).properties?.model?.default;
+    const options = legsOf(vendor).map((leg) => jsonSchemaOf(vendor[leg].settingsSchema).properties ?? {});
+    // A voice that has no models is known by its voice.
+    const model = [...options.map((each) => each.model?.default), ...options.map((each) => each.voice?.default)].find((name) => name !== undefined);
     return [`\`${vendor.name}\``, vendor.displayName, legsOf(vendor).join(', '), key, model === undefined ? 'simulated' : `\`${model}\``];
   });
   return table(['Vendor', 'Name', 'Legs', 'Key', 'Default model'], rows);
+}
+
+/** What each leg can do, and what the fault suite puts it through (test/contracts/vendor-faults.test.ts). */
+function testedTable(rows) {
+  const context = { clock: { nowMs: () => 0, wallMs: () => 0, setTimer: () => ({ cancel: () => undefined }) }, apiKey: 'none', baseUrl: 'http://localhost', fetch };
+  const names = { interimTranscripts: 'interim text', speechEvents: 'start of speech', turnEvents: 'end of a turn', wordTimes: 'word times' };
+  const cells = rows.map(({ vendor, leg, mode, settings, faults }) => {
+    const { capabilities = {} } = vendor[leg].create(vendor[leg].settingsSchema.parse(settings), context);
+    const able = Object.entries(capabilities).filter(([, isAble]) => isAble).map(([name]) => names[name]);
+    return [`\`${vendor.name}\`${mode === '' ? '' : ` ${mode}`}`, leg, able.join(', ') || 'none', faults.map(({ what }) => what).join(', ')];
+  });
+  return table(['Vendor', 'Leg', 'Reports by itself', 'Faults it was put through'], cells);
 }
 
 function vendorOptionTables(vendors) {
@@ -186,6 +199,7 @@ const { endReasons } = await load('src/runs/lifecycle.ts');
 const { edgeSchema, nodeSchemas } = await load('src/workflow/schema.ts');
 const { createSettingsSchema } = await load('src/workflow/settings.ts');
 const { vendors } = await load('src/speech/registry.ts');
+const { vendorLegRows } = await load('test/contracts/vendor-legs.ts');
 const { runEventTypes, webhookPayloadSchema } = await load('src/after-call/webhook-payload.ts');
 const { createMetrics } = await load('src/http/metrics.ts');
 
@@ -198,7 +212,11 @@ const documents = {
     edges: edgeTable(edgeSchema),
     settings: table(['Setting', 'Value', 'Default', 'Meaning'], settingsRows),
   }),
-  'docs/vendors.md': filled('docs/vendors.md', { vendors: vendorTable(vendors), options: vendorOptionTables(vendors) }),
+  'docs/vendors.md': filled('docs/vendors.md', {
+    vendors: vendorTable(vendors),
+    options: vendorOptionTables(vendors),
+    tested: testedTable(vendorLegRows),
+  }),
   'docs/webhooks.md': filled('docs/webhooks.md', {
     events: table(['Event', 'Sent'], Object.entries(runEventTypes).map(([name, meaning]) => [`\`${name}\``, meaning])),
     run: webhookFieldTable(webhookPayloadSchema),

@@ -19,6 +19,7 @@ describe('parseConfig', () => {
     expect(parseConfig({})).toEqual({
       host: '127.0.0.1',
       port: 8080,
+      voiceActivity: 'auto',
       publicUrl: 'http://127.0.0.1:8080',
       dataDir: './data',
       databaseUrl: null,

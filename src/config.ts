@@ -17,6 +17,8 @@ export interface Config {
   readonly bootstrapApiKey: string | null;
   readonly maxCalls: number;
   readonly drainTimeoutMs: number;
+  /** What finds the callers' voices; `auto`: Silero where its optional packages load, else the energy detector. */
+  readonly voiceActivity: 'auto' | 'energy' | 'silero';
   readonly allowPrivateNetworks: boolean;
   /** Addresses or CIDR ranges whose X-Forwarded-* count; empty: none. `true` in the environment means loopback and private ranges. */
   readonly trustProxy: readonly string[];
@@ -110,6 +112,7 @@ const environmentSchema = z.object({
   ).optional(),
   AGENT_STREAM_MAX_CALLS: wholeNumber(1, 10_000).default(defaultMaxCalls),
   AGENT_STREAM_DRAIN_TIMEOUT_SECONDS: wholeNumber(0, 86_400).default(3600),
+  AGENT_STREAM_VOICE_ACTIVITY: z.enum(['auto', 'energy', 'silero'], { error: 'must be auto, energy or silero' }).default('auto'),
   AGENT_STREAM_ALLOW_PRIVATE_NETWORKS: flag,
   AGENT_STREAM_TRUST_PROXY: trustProxy,
   AGENT_STREAM_TLS_CERT_FILE: z.string().optional(),
@@ -210,6 +213,7 @@ function toConfig(environment: Environment, env: Config['env']): Config {
     bootstrapApiKey: environment.AGENT_STREAM_BOOTSTRAP_API_KEY ?? null,
     maxCalls: environment.AGENT_STREAM_MAX_CALLS,
     drainTimeoutMs: environment.AGENT_STREAM_DRAIN_TIMEOUT_SECONDS * 1000,
+    voiceActivity: environment.AGENT_STREAM_VOICE_ACTIVITY,
     allowPrivateNetworks: environment.AGENT_STREAM_ALLOW_PRIVATE_NETWORKS,
     trustProxy: environment.AGENT_STREAM_TRUST_PROXY,
     tls,

@@ -10,6 +10,8 @@ export interface ScenarioOptions {
   readonly hasBaseline: boolean;
   readonly isRecording: boolean;
   readonly isPreemptive: boolean;
+  /** Silence that ends a turn, ms. */
+  readonly minDelayMs: number;
   readonly delays: VendorDelays;
 }
 

@@ -13,7 +13,7 @@ export const startScenario: Scenario = {
     const times: number[] = [];
     try {
       for (let start = 0; start <= options.repeats; start += 1) {
-        const server = await startServer({ vendors: null, dataDir: dataDir.path, maxCalls: 100, isRecording: true, isPreemptive: true });
+        const server = await startServer({ vendors: null, dataDir: dataDir.path, maxCalls: 100, isRecording: true, isPreemptive: true, minDelayMs: 200 });
         times.push(server.readyMs);
         await server.stop();
       }

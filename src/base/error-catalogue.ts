@@ -226,6 +226,20 @@ const entries = {
     cause: 'The host resolves to a private, loopback or otherwise internal address.',
     cure: 'Use a public address, or set AGENT_STREAM_ALLOW_PRIVATE_NETWORKS=true on a trusted network.',
   }),
+  // Tools
+  'tool-timeout': entry('The tool took too long', 504, {
+    cause: 'A tool did not answer within its timeout_ms.',
+    cure: 'Make what it calls faster, or raise timeout_ms. Give the tool a filler, so that the caller knows.',
+  }),
+  'tool-unreachable': entry('The tool could not be reached', 502, {
+    retryable: true,
+    cause: 'The address a tool calls does not resolve or answer, the connection broke, or it answered 502 or 503.',
+    cure: 'Check the tool’s url with POST /api/v1/tools/{uuid}/test.',
+  }),
+  'tool-failed': entry('The tool failed', 502, {
+    cause: 'What a tool calls gave an answer that cannot be used, or its configuration does not fit the call.',
+    cure: 'Try it with POST /api/v1/tools/{uuid}/test, and read the result.',
+  }),
   // API
   'not-found': entry('Not found', 404, { cause: 'No such thing in your organization.', cure: 'Check the id.' }),
   'not-authenticated': entry('Authentication required', 401, {
@@ -249,6 +263,10 @@ const entries = {
   'body-too-large': entry('Request body too large', 413, {
     cause: 'The body exceeds 1 MB.',
     cure: 'Send less.',
+  }),
+  'document-unreadable': entry('The file cannot be read', 422, {
+    cause: 'The file is broken, protected, empty, not what its name says, or larger than a document may be. `detail` says which.',
+    cure: 'Do what `detail` says; docs/knowledge.md has the formats and their limits.',
   }),
   'unsupported-media-type': entry('Unsupported content type', 415, {
     cause: 'The body’s Content-Type is not one this path reads.',

@@ -9,13 +9,15 @@ export interface RetryPolicy {
   readonly baseDelayMs: number;
   /** Longest wait. A peer that asks for more (`details.retryAfterMs`) is not tried again. */
   readonly maxDelayMs: number;
+  /** Failures that are final here although the same may succeed later. Default: none. */
+  readonly isFinal?: (error: AgentStreamError) => boolean;
 }
 
 /**
  * How long to wait after the `failures`-th failure in a row (1, 2, …), or null when it is final.
  * The wait is between half and all of `baseDelayMs · 2^(failures-1)`, so that callers that failed together do not return
  * together.
- * An error that is not `retryable` is final. `details.retryAfterMs`, what the peer asked for, is a lower bound.
+ * An error that is not `retryable`, or that `isFinal` names, is final. `details.retryAfterMs`, what the peer asked for, is a lower bound.
  */
 export function retryDelayMs(
   error: AgentStreamError,
@@ -23,7 +25,7 @@ export function retryDelayMs(
   policy: RetryPolicy,
   random: () => number = Math.random,
 ): number | null {
-  if (!error.retryable || failures >= policy.attempts) return null;
+  if (!error.retryable || failures >= policy.attempts || policy.isFinal?.(error) === true) return null;
   const backoffMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * 2 ** (failures - 1));
   const askedMs = error.details?.['retryAfterMs'];
   const jitteredMs = backoffMs * (0.5 + random() / 2);

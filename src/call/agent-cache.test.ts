@@ -5,16 +5,14 @@ import { silentLog } from '../base/log.js';
 import type { Agent, CallableAgent, FoundAgent, Store } from '../store/store.js';
 import { openAgentCache, type AgentCache } from './agent-cache.js';
 
-type Announce = (change: { uuid: string; isActive: boolean }) => void;
-
 const uuid = randomUUID();
 const hashOf = (token: string) => createHash('sha256').update(token).digest();
-const agentOf = (change: Partial<CallableAgent> = {}) => ({ agent: { uuid }, version: { number: 1 }, streamTokenHashes: [], settledForMs: null, ...change }) as unknown as CallableAgent;
+const agentOf = (change: Partial<CallableAgent> = {}) => ({ agent: { uuid, organizationId: 'organization' }, version: { number: 1 }, streamTokenHashes: [], settledForMs: null, ...change }) as unknown as CallableAgent;
 
 /** A store of one agent, whose look-ups a test can hold up. */
 async function openCache(known: readonly string[] = [uuid]) {
   const clock = createVirtualClock();
-  let announce: Announce = () => undefined;
+  const listeners = new Map<string, (change: unknown) => void>();
   let agent: CallableAgent | Agent | null = agentOf();
   let delay: Promise<void> = Promise.resolve();
   const lookUps: string[] = [];
@@ -30,9 +28,9 @@ async function openCache(known: readonly string[] = [uuid]) {
       },
     },
     notifications: {
-      subscribe(_channel: string, listener: Announce) {
-        announce = listener;
-        return () => undefined;
+      subscribe(channel: string, listener: (change: unknown) => void) {
+        listeners.set(channel, listener);
+        return () => listeners.delete(channel);
       },
     },
   } as unknown as Store;
@@ -42,7 +40,8 @@ async function openCache(known: readonly string[] = [uuid]) {
     cache,
     clock,
     lookUps,
-    announce: (isActive: boolean) => announce({ uuid, isActive }),
+    announce: (isActive: boolean) => listeners.get('agent_changed')?.({ uuid, isActive }),
+    announceTools: (organizationId: string) => listeners.get('tools_changed')?.({ organizationId }),
     setAgent: (value: CallableAgent | Agent | null) => void (agent = value),
     holdUp: (until: Promise<void>) => void (delay = until),
   };
@@ -66,6 +65,17 @@ describe('agents as calls find them', () => {
     await clock.advance(30_000);
     await cache.find(uuid, null);
     expect(lookUps).toHaveLength(3);
+  });
+
+  it('are looked up anew when the tools of their organization change', async () => {
+    const { cache, lookUps, announceTools } = await openCache();
+    await cache.find(uuid, null);
+    announceTools('another');
+    await cache.find(uuid, null);
+    expect(lookUps).toHaveLength(1);
+    announceTools('organization');
+    await cache.find(uuid, null);
+    expect(lookUps).toHaveLength(2);
   });
 
   it('are not kept as they were before a change that came while they were looked up', async () => {

@@ -65,6 +65,14 @@ export async function openAgentCache(options: { store: Store; clock: Clock; log:
     },
     forgetAll,
   );
+  const unsubscribeTools = store.notifications.subscribe(
+    'tools_changed',
+    ({ organizationId }) => {
+      changes += 1;
+      for (const [uuid, { found }] of cached) if (found.type === 'callable' && found.callable.agent.organizationId === organizationId) cached.delete(uuid);
+    },
+    forgetAll,
+  );
   const refreshing = repeat(clock, REFRESH_MS, refresh);
   const forgiving = repeat(clock, MISS_WINDOW_MS, () => {
     misses = 0;
@@ -108,6 +116,7 @@ export async function openAgentCache(options: { store: Store; clock: Clock; log:
     },
     close() {
       unsubscribe();
+      unsubscribeTools();
       refreshing.cancel();
       forgiving.cancel();
     },

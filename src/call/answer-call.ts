@@ -6,17 +6,25 @@ import type { EventWriter, EventWriters } from '../runs/event-writer.js';
 import type { CallableAgent, RecordingRetention, Run, Store, TelephonyConfig } from '../store/store.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
 import type { Leg } from '../speech/vendor.js';
+import type { VoiceActivity } from '../speech/voice-activity.js';
 import type { StreamStart } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
 import type { ProviderCall, ProviderControl, ProviderModule } from '../telephony/provider.js';
 import type { WorkflowSettings } from '../workflow/settings.js';
+import type { WorkflowState } from '../workflow/engine.js';
+import type { WorkflowGraph } from '../workflow/graph.js';
+import { withGreeting } from '../workflow/pre-call-fetch.js';
 import { startWorkflow } from '../workflow/step.js';
+import { mergeVariables } from '../workflow/variables.js';
 import { callContextOf, type CallContext, type StreamRequest } from './call-request.js';
 import { CallSession } from './call-session.js';
 import { openLegs, type OpenLegs } from './legs.js';
+import { fetchBeforeCall, isFetched, type PreCallResult } from './pre-call-fetch.js';
 import type { PhraseCache } from './phrase-cache.js';
+import type { KnowledgeResolver } from './knowledge-resolver.js';
 import { openRecorder } from './recorder.js';
 import type { Recordings } from './recordings.js';
+import type { ToolRunner } from './tools/run-tool.js';
 import type { TransferDesk } from './transfer-desk.js';
 import { turnOptionsOf } from './turn-settings.js';
 import type { WarmUps } from './warm-ups.js';
@@ -28,6 +36,7 @@ export interface AnswerPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metronome: Metronome;
+  readonly voiceActivity: VoiceActivity;
   readonly phrases: PhraseCache;
   readonly transfers: TransferDesk;
   readonly recordings: Recordings;
@@ -35,8 +44,14 @@ export interface AnswerPorts {
   /** Compiled documents and settings per version. */
   readonly workflows: WorkflowResolver;
   readonly models: ModelResolver;
+  /** Documents that agents answer from. */
+  readonly documents: KnowledgeResolver;
+  /** What runs the tools of an organization. */
+  readonly toolsOf: (organizationId: string) => ToolRunner;
   readonly warmUps: WarmUps;
   readonly createControl: (config: TelephonyConfig) => ProviderControl;
+  /** What agents' documents ask of servers; the guarded one where private networks are closed. */
+  readonly documentFetch: typeof fetch;
   /** A vendor failed during a call; for counting. */
   readonly onVendorFailed: (leg: Leg, vendor: string, code: string) => void;
   /** A call went on with another vendor; for counting. */
@@ -72,7 +87,8 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
 
   const control = ports.createControl(config);
   const call = { sessionId: start.sessionId, account };
-  const { graph, settings } = ports.workflows.of(callable);
+  const { graph: plainGraph, settings } = ports.workflows.of(callable);
+  const attaching = ports.documents.attach(callable.agent.organizationId, plainGraph, ({ code, message }) => events.append('knowledge-failed', { code, message }, 0));
   const models = await ports.models.resolve(callable, settings);
   const open = () => openLegs(models, { language: settings.language, keyterms: settings.dictionary });
   const warmUp = ports.warmUps.take(callable.agent.uuid);
@@ -80,9 +96,14 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
   let legs: OpenLegs | null = warmUp === null ? null : open();
   try {
     const context = callContextOf(minted.request, { provider: provider.name, agentUuid: run.agentUuid, agentVariables: callable.version.variables }, start);
+    const askBefore = () => startPreCallFetch(minted, { graph: plainGraph, context }, ports);
+    // Beside the validation, so that the caller waits as little as may be; like the vendors' connections, only for a few claims at once.
+    const early = warmUp === null ? null : askBefore();
     await validateSession(control, call, stream.closed, events);
     await bindSession(minted, { start, config, context, recordingRetention: retentionOf(settings, ports.recordings) }, store);
     legs ??= open();
+    const fetched = await (early ?? askBefore());
+    const begin = beginningOf(fetched, { minted, graph: await attaching, context }, ports);
     // Not before the call is one: what is refused leaves no file, open or on disk.
     const recorder = await openRecorder(settings.recording.enabled ? ports.recordings.pathOf(run) : null, (error) =>
       events.append('recording-failed', { message: error.message }, 0),
@@ -96,16 +117,17 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
       control,
       call,
       calledNumber: stringOr(context.initialContext['called_number']),
-      graph,
-      workflowState: startWorkflow(graph, context.initialContext),
+      ...begin,
       settings,
-      turnOptions: turnOptionsOf(settings, models.stt.capabilities.turnEvents),
+      turnOptions: turnOptionsOf(settings, legs),
       models,
+      tools: ports.toolsOf(callable.agent.organizationId),
       legs,
       recorder,
       events,
       phrases: ports.phrases,
       metronome: ports.metronome,
+      voiceActivity: ports.voiceActivity,
       transfers: ports.transfers.of(provider.name),
       remainingMs: minted.remainingMs,
       clock,
@@ -119,6 +141,39 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
   } finally {
     warmUp?.release();
   }
+}
+
+/** Null: the document asks nothing about this call. */
+function startPreCallFetch(
+  { run, stream }: MintedCall,
+  { graph, context }: { graph: WorkflowGraph; context: CallContext },
+  { clock, documentFetch }: AnswerPorts,
+): Promise<PreCallResult> | null {
+  const facts = { runId: run.id, ...context };
+  const { preCallFetch: plan } = graph;
+  if (plan === null || !isFetched(plan, facts)) return null;
+  return fetchBeforeCall(plan, facts, { clock, fetch: documentFetch, signal: stream.closed });
+}
+
+/** Where the conversation begins: as the document says, with what was fetched laid over it. */
+function beginningOf(
+  fetched: PreCallResult | null,
+  { minted: { run, events }, graph, context }: { minted: MintedCall; graph: WorkflowGraph; context: CallContext },
+  { store, log }: AnswerPorts,
+): { graph: WorkflowGraph; workflowState: WorkflowState } {
+  const { initialContext } = context;
+  if (fetched === null) return { graph, workflowState: startWorkflow(graph, initialContext) };
+  const { tookMs } = fetched;
+  if ('failure' in fetched) {
+    events.append('pre-call-fetch-failed', { took_ms: tookMs, message: fetched.failure }, 0);
+    return { graph, workflowState: startWorkflow(graph, initialContext) };
+  }
+  const { variables, greeting } = fetched.answer;
+  events.append('pre-call-fetched', { took_ms: tookMs, variables: Object.keys(variables), has_greeting: greeting !== null }, 0);
+  // The caller does not wait for the database.
+  store.runs.addInitialContext(run.id, variables).catch((error: unknown) => log.warn('What was fetched for a call could not be kept', { runId: run.id, error: toAgentStreamError(error).message }));
+  const begun = withGreeting(graph, greeting);
+  return { graph: begun, workflowState: startWorkflow(begun, mergeVariables(initialContext, variables)) };
 }
 
 /** The socket proves nothing of itself: the provider must know the session, and it must be live. */

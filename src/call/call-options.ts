@@ -7,6 +7,8 @@ import type { EndReason } from '../runs/lifecycle.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
 import type { ResolvedModels } from '../speech/models.js';
 import type { Leg } from '../speech/vendor.js';
+import type { VendorWork } from '../speech/work-meter.js';
+import type { VoiceActivity } from '../speech/voice-activity.js';
 import type { DialectCapabilities } from '../telephony/dialect.js';
 import type { MediaStream } from '../telephony/media-stream.js';
 import type { ProviderCall, ProviderControl } from '../telephony/provider.js';
@@ -18,6 +20,7 @@ import type { CallUsage } from './call-log.js';
 import type { OpenLegs } from './legs.js';
 import type { PhraseCache } from './phrase-cache.js';
 import type { Recorder } from './recorder.js';
+import type { ToolRunner } from './tools/run-tool.js';
 import type { TransferMailboxes } from './transfer-desk.js';
 
 /** How a call ended, and with what the stream is closed. */
@@ -33,6 +36,8 @@ export interface CallOutcome {
   /** True where the recording is complete on disk. */
   readonly isRecorded: boolean;
   readonly usage: CallUsage;
+  /** What each vendor did, for its price. */
+  readonly work: readonly VendorWork[];
   readonly turns: readonly TurnLatency[];
   /** The vendors that were in use at the end. */
   readonly models: ResolvedModels['choice'];
@@ -55,11 +60,13 @@ export interface CallOptions {
   readonly settings: WorkflowSettings;
   readonly turnOptions: TurnOptions;
   readonly models: ResolvedModels;
+  readonly tools: ToolRunner;
   readonly legs: OpenLegs;
   readonly recorder: Recorder;
   readonly events: EventWriter;
   readonly phrases: PhraseCache;
   readonly metronome: Metronome;
+  readonly voiceActivity: VoiceActivity;
   readonly transfers: TransferMailboxes;
   /** What the owner's quota leaves for this call; null: unlimited. */
   readonly remainingMs: number | null;

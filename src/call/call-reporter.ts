@@ -2,9 +2,10 @@ import type { AgentStreamError } from '../base/errors.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
 import type { Leg } from '../speech/vendor.js';
 import type { ResolvedModels } from '../speech/models.js';
+import type { VoiceActivityName } from '../speech/voice-activity.js';
 import { createCallLog } from './call-log.js';
 import type { CallOutcome } from './call-options.js';
-import type { DialogueListener } from './dialogue.js';
+import type { DialogueListener } from './dialogue-listener.js';
 import { snakeCaseKeys } from './record-json.js';
 import type { Recorder } from './recorder.js';
 import type { Reply } from './reply.js';
@@ -12,10 +13,13 @@ import type { Reply } from './reply.js';
 /** Appends to the run's event log, stamped with the call clock. */
 export type RecordEvent = (type: string, data?: Readonly<{ [key: string]: unknown }>) => void;
 
+/** Longest arguments and results of tools that are recorded, characters. */
+const MAX_RECORDED_LENGTH = 4000;
+
 /** What the run shows of the dialogue: events, transcript lines, latencies and usage. */
 export type CallReporter = Pick<
   DialogueListener,
-  | ('onNodeEntered' | 'onWaitEnded' | 'onToolCalled' | 'onExtracted' | 'onExtractionFailed')
+  | ('onNodeEntered' | 'onWaitEnded' | 'onToolCalled' | 'onToolFinished' | 'onExtracted' | 'onExtractionFailed')
   | ('onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped')
 > & {
   onReplyStarted(reply: Reply, turnId: number | null): void;
@@ -24,7 +28,7 @@ export type CallReporter = Pick<
   onTranscriptFinal(): void;
   onVendorFailed(leg: Leg, vendor: string, error: AgentStreamError): void;
   onVendorFallover(fallover: Fallover): void;
-  onAnswered(choice: ResolvedModels['choice']): void;
+  onAnswered(choice: ResolvedModels['choice'], voiceActivity: VoiceActivityName): void;
   /** What the call used and where its turns' time went. */
   summary(durationMs: number, tracks: Pick<Recorder, 'callerLevels' | 'agentLevels'>): Pick<CallOutcome, 'usage' | 'turns'>;
 };
@@ -48,7 +52,18 @@ export function createCallReporter(options: {
   return {
     onNodeEntered: (nodeId, name) => record('node-entered', { node_id: nodeId, name }),
     onWaitEnded: () => record('wait-ended'),
-    onToolCalled: (name) => record('tool-called', { name }),
+    onToolCalled: ({ name, argumentsJson }) => record('tool-called', { name, arguments: argumentsJson.slice(0, MAX_RECORDED_LENGTH) }),
+    onToolFinished: ({ call: { tool, id }, result, durationMs }) => {
+      record('tool-finished', {
+        name: tool.declaration.name,
+        kind: tool.kind,
+        tool_call_id: id,
+        ok: !result.isError,
+        duration_ms: durationMs,
+        result: result.text.slice(0, MAX_RECORDED_LENGTH),
+      });
+      if (result.citations !== undefined) record('knowledge-retrieved', { tool_call_id: id, citations: result.citations.map(snakeCaseKeys) });
+    },
     onExtracted: (nodeId, { values, problems }) => record('variables-extracted', { node_id: nodeId, values, problems }),
     onExtractionFailed: (nodeId, { code, message }) => record('extraction-failed', { node_id: nodeId, code, message }),
     onModelUsage: (usage) => callLog.addUsage({ modelInputTokens: usage.inputTokens, modelOutputTokens: usage.outputTokens }),
@@ -84,8 +99,7 @@ export function createCallReporter(options: {
         interrupted: said.isInterrupted,
       });
     },
-    onAnswered: (choice) =>
-      record('call-answered', { models: modelsRecord(choice) }),
+    onAnswered: (choice, voiceActivity) => record('call-answered', { models: modelsRecord(choice), voice_activity: voiceActivity }),
     summary(durationMs, { callerLevels, agentLevels }) {
       callLog.addUsage({ sttAudioMs: durationMs });
       return { usage: callLog.usage, turns: callLog.latencies(callerLevels, agentLevels) };

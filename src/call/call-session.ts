@@ -1,7 +1,6 @@
 import { repeat } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { EndReason } from '../runs/lifecycle.js';
-import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
 import type { SpeechToTextEvent } from '../speech/speech-to-text.js';
 import type { RunCommand } from '../store/store.js';
@@ -9,21 +8,28 @@ import type { MediaStreamSink } from '../telephony/media-stream.js';
 import { createPlayout, type Playout, type PlayoutListener } from '../telephony/playout.js';
 import { changedVariables } from '../workflow/variables.js';
 import { createCallExit, type CallExit } from './call-exit.js';
+import { newsRecord, openCallFunctions } from './mcp/call-functions.js';
 import { startCallLimits, type CallLimits, type LimitReason } from './call-limits.js';
 import type { CallEnding, CallOptions, CallOutcome } from './call-options.js';
 import { createCallReporter, type CallReporter, type RecordEvent } from './call-reporter.js';
-import { createDialogue, type CallAction, type Dialogue } from './dialogue.js';
+import { createDialogue, type Dialogue } from './dialogue.js';
+import type { CallAction } from './dialogue-listener.js';
 import { createEars, type Ears } from './ears.js';
+import { createEchoGuard, type EchoGuard } from './echo-guard.js';
 import { endingOf } from './endings.js';
 import { createFaultBoundary, type FaultBoundary } from './fault-boundary.js';
 import { createFloor, type Floor, type FloorEffect } from './floor.js';
 import { createHandover, type Handover } from './handover.js';
 import { closeRecorder } from './recorder.js';
 import type { TransferOrder } from './transfer.js';
+import { watchForVoicemail, type VoicemailWatch } from './voicemail-watch.js';
 import { createVendorHealth, type VendorHealth } from './vendor-health.js';
 
 /** Silence after which the detector reports a pause. */
 const PAUSE_WINDOW_MS = 200;
+
+/** Silence after which it reports a lull: longer than the closure of most stops, and early enough to have the words before the pause. */
+const LULL_WINDOW_MS = 60;
 
 /** How often settled audio goes to disk. */
 const RECORDER_FLUSH_MS = 1000;
@@ -59,25 +65,34 @@ export class CallSession {
     const record: RecordEvent = (type, data) => this.#record(type, data);
     this.#reporter = createCallReporter({ record, nowMs, originMs: startedAtMs });
     this.#floor = createFloor({ turn: turnOptions, clock, nowMs, onEffect: (effect) => this.#runEffect(effect) });
-    this.#playout = this.#createPlayout();
+    const echoGuard = createEchoGuard();
+    this.#playout = this.#createPlayout(echoGuard);
     this.#exit = createCallExit({
       clock,
       record,
       hangUpAtProvider: async (signal) => options.control.hangUp(options.call, signal),
       onHangingUp: () => this.#fallSilent(),
-      release: (ending) => this.#release(ending, [() => flushing.cancel(), () => ears.close()]),
+      release: (ending) => this.#release(ending, [() => flushing.cancel(), () => ears.close(), () => voicemail.close()]),
     });
     this.#handover = createHandover({ ports: options, exit: this.#exit, record });
+    const voicemail = watchForVoicemail({ call: options, nowMs, record, floor: this.#floor, dialogue: () => this.#dialogue, exit: this.#exit });
     const ears = createEars({
       clock,
       nowMs,
-      detector: createEnergyVoiceActivity({ confirmMs: turnOptions.interruption.minDurationMs, pauseMs: PAUSE_WINDOW_MS }),
+      voiceActivity: options.voiceActivity,
+      confirmMs: turnOptions.interruption.minDurationMs,
+      echoGuard,
       recogniser: options.legs.recogniser,
       pauseWindowMs: PAUSE_WINDOW_MS,
+      lullWindowMs: LULL_WINDOW_MS,
       hasVendorTurns: turnOptions.hasVendorTurns,
-      onTurnEvent: (event) => this.#floor.dispatch(event),
+      onFrame: (frame) => voicemail.hear(frame),
+      onTurnEvent: (event) => {
+        this.#floor.dispatch(event);
+        voicemail.onTurnEvent(event);
+      },
     });
-    this.#dialogue = this.#createDialogue();
+    this.#dialogue = this.#createDialogue(voicemail);
     this.#vendors = this.#createVendorHealth();
     const flushing = repeat(clock, RECORDER_FLUSH_MS, () => options.recorder.flush(this.#nowMs));
     this.#limits = startCallLimits({
@@ -88,12 +103,15 @@ export class CallSession {
       onReached: (reason) => this.#sayGoodbye(reason),
       onOverdue: (reason) => this.#exit.hangUp(endingOf(reason)),
     });
-    this.#boundary.guard(() => this.#begin(ears))();
+    this.#boundary.guard(() => {
+      this.#begin(ears);
+      if (this.#exit.isLive) voicemail.begin();
+    })();
   }
 
   #begin(ears: Ears): void {
     const { legs, models } = this.#options;
-    this.#reporter.onAnswered(models.choice);
+    this.#reporter.onAnswered(models.choice, this.#options.voiceActivity.name);
     models.fallovers.listen(this.#boundary.guard((fallover: Fallover) => this.#vendors.noteFallover(fallover)));
     legs.listen(this.#boundary.guard((event: SpeechToTextEvent) => this.#onSpeechEvent(event, ears)));
     this.#attach(ears);
@@ -159,7 +177,7 @@ export class CallSession {
     }
   }
 
-  #createPlayout(): Playout {
+  #createPlayout(echoGuard: EchoGuard): Playout {
     const { clock, metronome, stream, recorder, startedAtMs } = this.#options;
     return createPlayout({
       clock,
@@ -177,22 +195,29 @@ export class CallSession {
         onItemStarted: (replyId) => this.#dialogue.onItemStarted(replyId),
         onItemHeard: (replyId) => this.#dialogue.onItemHeard(replyId),
         onUnderrun: (replyId, ms) => this.#record('playout-underrun', { reply_id: replyId, ms: Math.round(ms) }),
-        onFrameSent: (frame, playAtMs) => recorder.agent(frame, playAtMs - startedAtMs),
-        onCleared: (atMs) => recorder.agentCleared(atMs - startedAtMs),
+        onFrameSent: (frame, playAtMs) => {
+          recorder.agent(frame, playAtMs - startedAtMs);
+          echoGuard.noteSent(frame, playAtMs - startedAtMs);
+        },
+        onCleared: (atMs) => {
+          recorder.agentCleared(atMs - startedAtMs);
+          echoGuard.noteCleared(atMs - startedAtMs);
+        },
         onQueueOverflow: (replyId, ms) => this.#record('playout-overflow', { reply_id: replyId, ms: Math.round(ms) }),
       }),
       onFault: (error) => this.#onFault(error),
     });
   }
 
-  #createDialogue(): Dialogue {
-    const { graph, workflowState, clock, models, legs, phrases, settings } = this.#options;
+  #createDialogue(voicemail: VoicemailWatch): Dialogue {
+    const { graph, workflowState, clock, models, tools, legs, phrases, settings } = this.#options;
     return createDialogue({
-      graph,
+      functions: openCallFunctions({ graph, runner: tools, signal: this.#exit.signal, onNews: (news) => this.#record(...newsRecord(news)) }),
       initialState: workflowState,
       clock,
       model: models.llm,
-      voice: { product: models.tts, language: settings.language, stream: legs.voice, phrases },
+      responder: legs.responder,
+      voice: { product: legs.voiceProduct, language: settings.language, stream: legs.voice, phrases },
       playout: this.#playout,
       signal: this.#exit.signal,
       listener: {
@@ -205,6 +230,7 @@ export class CallSession {
         },
         onReplyEnded: (replyId, { text, ending, turnId, hasSpoken }) => {
           if (ending === 'heard' && hasSpoken) this.#vendors.onReplyHeard();
+          if (ending === 'heard' && turnId !== null) voicemail.onTurnAnswered();
           const said = { text, isInterrupted: ending === 'interrupted', turnId: turnId ?? this.#floor.state.turnId };
           this.#reporter.onReplyEnded(replyId, said);
           this.#floor.dispatch({ type: 'reply-ended', atMs: this.#nowMs, replyId });
@@ -264,8 +290,7 @@ export class CallSession {
       case 'discard-reply':
         return this.#dialogue.discard(effect.replyId);
       case 'finalize-transcript':
-        // The model is asked in a moment: its connection, idle while the agent spoke, is opened meanwhile.
-        this.#options.models.llm.prewarm?.();
+        this.#options.legs.prewarm();
         return this.#options.legs.recogniser.finalize();
       case 'prepare-reply':
         return this.#dialogue.prepare(effect.text, effect.turnId);
@@ -366,6 +391,7 @@ export class CallSession {
       isRecorded,
       ...this.#reporter.summary(durationMs, recorder),
       models: models.choice,
+      work: models.meter.work,
       nodesVisited,
       variables: changedVariables(workflowState.variables, variables, graph.sensitiveVariables),
     };

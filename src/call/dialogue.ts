@@ -2,16 +2,19 @@ import type { Clock } from '../base/clock.js';
 import type { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel } from '../speech/language-model.js';
 import type { Playout } from '../telephony/playout.js';
-import type { WorkflowGraph } from '../workflow/graph.js';
 import type { HangUpReason, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
 import { extractionOf } from '../workflow/extraction.js';
 import { areKeysPrivate } from '../workflow/keys.js';
 import { step } from '../workflow/step.js';
 import { isTimeLeft } from './dead-air.js';
-import { createInstantActions, type InstantActions, type InstantListener } from './instant-actions.js';
+import type { CallAction, DialogueListener, ReplyEnding } from './dialogue-listener.js';
+import type { CallFunctions } from './mcp/call-functions.js';
+import { createInstantActions, type InstantActions } from './instant-actions.js';
 import { createReplies, type Replies } from './replies.js';
 import type { ModelPass, Reply, ReplyListener, SpeechAction } from './reply.js';
+import type { Responder } from './responder.js';
 import type { Voice } from './speaker.js';
+import { createToolDesk, type ToolDesk } from './tool-desk.js';
 
 /**
  * Between the last words and taking the call away: the carrier plays them later than our clock says, by the network and its own buffer,
@@ -19,38 +22,16 @@ import type { Voice } from './speaker.js';
  */
 const LAST_WORDS_MARGIN_MS = 300;
 
-/** What the agent does besides speaking. */
-export type CallAction = Extract<WorkflowAction, { type: 'hang-up' | 'transfer' }>;
-
-/** What the dialogue reports to the session. */
-export interface DialogueListener extends InstantListener {
-  onReplyRequested(replyId: string, allowInterrupt: boolean): void;
-  onReplyStarted(reply: Reply, turnId: number | null): void;
-  /** A reply was begun in case the caller's turn is over. */
-  onReplyPrepared(replyId: string, turnId: number): void;
-  /** It was of no use, and nobody heard of it. */
-  onPreparedReplyDropped(replyId: string): void;
-  /** The reply is over; `text` is what was heard of it, empty where nothing was. `hasSpoken`: the voice's vendor gave audio for it. */
-  onReplyEnded(replyId: string, said: { text: string; ending: ReplyEnding; turnId: number | null; hasSpoken: boolean }): void;
-  /** Everything said before it was heard. */
-  onCallAction(action: CallAction): void;
-  onToolCalled(name: string): void;
-  /** Characters the voice's vendor was given for a reply; cached phrases cost none. */
-  onVoiceUsage(chars: number): void;
-  onVendorFailed(leg: 'llm' | 'tts', error: AgentStreamError): void;
-  /** The voice failed, and what came before was heard. `canApologise`: the caller has not waited for too long to hear something else. */
-  onVoiceLost(canApologise: boolean): void;
-}
-
-/** How a reply came to its end: heard to the end, cut off, or lost by the voice. */
-export type ReplyEnding = 'heard' | 'interrupted' | 'lost';
-
 /** What a dialogue is made of. */
 export interface DialogueOptions {
-  readonly graph: WorkflowGraph;
+  /** What the call can do; its graph is read anew at every step. */
+  readonly functions: CallFunctions;
   readonly initialState: WorkflowState;
   readonly clock: Clock;
+  /** Collects variables in the background. */
   readonly model: LanguageModel;
+  /** Answers the caller. */
+  readonly responder: Responder;
   readonly voice: Voice;
   readonly playout: Playout;
   readonly signal: AbortSignal;
@@ -113,14 +94,17 @@ export function createDialogue(options: DialogueOptions): Dialogue {
   return new CallDialogue(options);
 }
 
+const speechTypes: ReadonlySet<string> = new Set<SpeechAction['type']>(['say', 'ask-model', 'await-tools', 'play-tones']);
+
 const split = (actions: readonly WorkflowAction[]) => ({
-  speech: actions.filter((action): action is SpeechAction => action.type === 'say' || action.type === 'ask-model'),
+  speech: actions.filter((action): action is SpeechAction => speechTypes.has(action.type)),
   then: actions.filter((action): action is CallAction => action.type === 'hang-up' || action.type === 'transfer'),
 });
 
 class CallDialogue implements Dialogue {
   readonly #options: DialogueOptions;
   readonly #instant: InstantActions;
+  readonly #tools: ToolDesk;
   #state: WorkflowState;
   /** `leaving`: the last words are being said, whatever the workflow would make of what happens now. */
   #stage: 'talking' | 'leaving' | 'closed' = 'talking';
@@ -133,8 +117,16 @@ class CallDialogue implements Dialogue {
     this.#options = options;
     this.#state = options.initialState;
     const { listener } = options;
+    this.#tools = createToolDesk({
+      ...options,
+      runner: options.functions.runner,
+      onToolFinished: (finished) => listener.onToolFinished(finished),
+      onBatchFinished: (batchId, results) => this.#onToolsFinished({ type: 'tools-finished', batchId, results }),
+      onFault: (error) => listener.onFault(error),
+    });
     this.#instant = createInstantActions({
       ...options,
+      tools: this.#tools,
       onTimerFired: () => this.feed({ type: 'timer-fired' }),
       onLearned: (values) => void this.#advance({ type: 'variables-learned', values }),
     });
@@ -154,7 +146,7 @@ class CallDialogue implements Dialogue {
   }
 
   get hidesKeys(): boolean {
-    return areKeysPrivate(this.#options.graph, this.#state);
+    return areKeysPrivate(this.#options.functions.graph, this.#state);
   }
 
   feed(event: WorkflowEvent, turnId?: number): void {
@@ -219,13 +211,13 @@ class CallDialogue implements Dialogue {
   }
 
   settle(hasTime: boolean): Promise<void> {
-    const { clock, graph } = this.#options;
-    return this.#instant.settle(extractionOf(graph, this.#state, clock.wallMs()), hasTime);
+    const { clock, functions } = this.#options;
+    return this.#instant.settle(extractionOf(functions.graph, this.#state, clock.wallMs()), hasTime);
   }
 
   #step(event: WorkflowEvent) {
-    const { graph, clock } = this.#options;
-    return step(graph, this.#state, event, { wallMs: clock.wallMs() });
+    const { functions, clock } = this.#options;
+    return step(functions.graph, this.#state, event, { wallMs: clock.wallMs() });
   }
 
   #wouldSpeak(event: WorkflowEvent): boolean {
@@ -277,6 +269,7 @@ class CallDialogue implements Dialogue {
         const entry = live();
         return entry === null ? [] : this.#onPassEnded(entry, pass);
       },
+      onToolsAwaited: () => this.#tools.following(),
       onComplete: (hasAudio) => {
         playout.end(id);
         const entry = live();
@@ -293,12 +286,21 @@ class CallDialogue implements Dialogue {
   /** What a model pass leads to, in the same reply. */
   #onPassEnded(entry: LiveReply, { text, toolCalls, failure }: ModelPass): readonly SpeechAction[] {
     const { listener } = this.#options;
-    for (const call of toolCalls) listener.onToolCalled(call.name);
+    for (const call of toolCalls) listener.onToolCalled(call);
     if (failure !== null) listener.onVendorFailed('llm', failure);
     const isLost = failure !== null && text.trim() === '' && toolCalls.length === 0;
     const { speech, then } = split(this.#advance(isLost ? { type: 'model-failed' } : { type: 'model-finished', text, toolCalls }));
     entry.then.push(...then);
     return speech;
+  }
+
+  /** What the tools found belongs to the reply that waits for them; where none does, the workflow keeps it. */
+  #onToolsFinished(event: Extract<WorkflowEvent, { type: 'tools-finished' }>): void {
+    if (this.#stage !== 'talking') return;
+    const { speech, then } = split(this.#advance(event));
+    this.#live?.then.push(...then);
+    const { phase } = this.#state;
+    if (phase.name !== 'replying' || phase.pending !== 'tools' || speech.length > 0) this.#tools.goOn(speech);
   }
 
   #onVoiceFailed(entry: LiveReply, error: AgentStreamError): void {
@@ -323,7 +325,7 @@ class CallDialogue implements Dialogue {
   #end(entry: LiveReply, heardMs: number, ending: ReplyEnding): void {
     if (this.#live !== entry) return;
     this.#live = null;
-    const heardText = entry.reply.heardText(heardMs);
+    const heardText = entry.reply.settle(heardMs);
     // First: the caller's next turn may begin with the report.
     const following = entry.isWorkflowReply ? this.#advance({ type: 'reply-heard', heardText, isInterrupted: ending !== 'heard' }) : [];
     this.#report(entry, heardText, ending);
@@ -357,7 +359,7 @@ class CallDialogue implements Dialogue {
     const entry = this.#live;
     if (entry === null) return;
     this.#live = null;
-    this.#report(entry, entry.reply.heardText(this.#cut(entry)), 'interrupted');
+    this.#report(entry, entry.reply.settle(this.#cut(entry)), 'interrupted');
   }
 
   #report({ reply, turnId }: LiveReply, text: string, ending: ReplyEnding): void {

@@ -1,20 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { voicedFrame } from '../../test/support/virtual/tagged-audio.js';
 import { createVirtualClock } from '../../test/support/virtual-clock.js';
-import { createEnergyVoiceActivity } from '../speech/energy-voice-activity.js';
+import { energyVoiceActivity } from '../speech/energy-voice-activity.js';
 import type { TurnEvent } from '../turn/turn.js';
 import { createEars } from './ears.js';
 
 const SILENCE = new Uint8Array(160).fill(0xff);
 
-function setUp(hasVendorTurns = false) {
+function setUp(hasVendorTurns = false, isEcho: () => boolean = () => false) {
   const clock = createVirtualClock();
   const events: TurnEvent[] = [];
   let pushed = 0;
   const ears = createEars({
     clock,
     nowMs: () => clock.nowMs(),
-    detector: createEnergyVoiceActivity({ confirmMs: 160, pauseMs: 200 }),
+    voiceActivity: energyVoiceActivity,
+    confirmMs: 160,
+    echoGuard: { isEcho },
     recogniser: { push: () => (pushed += 1), finalize: () => undefined, close: () => undefined },
     pauseWindowMs: 200,
     hasVendorTurns,
@@ -44,6 +46,14 @@ describe('the ears', () => {
     expect(pushed()).toBe(60);
     await clock.advance(5000);
     expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('take no echo for a voice, and still show it to the recogniser', async () => {
+    const { events, feed, pushed } = setUp(false, () => true);
+    await feed(200, () => SILENCE);
+    await feed(600, (index) => voicedFrame(index));
+    expect(events).toEqual([]);
+    expect(pushed()).toBe(40);
   });
 
   it('take a voice whose frames stop coming for silent', async () => {

@@ -1,8 +1,9 @@
 import { FRAME_BYTES, FRAME_MS, MULAW_SILENCE } from '../audio/frame.js';
 import type { Clock, Timer } from '../base/clock.js';
 import type { SpeechToTextEvent, SpeechToTextStream } from '../speech/speech-to-text.js';
-import type { VoiceActivityDetector, VoiceActivityEvent } from '../speech/voice-activity.js';
+import type { VoiceActivity, VoiceActivityEvent } from '../speech/voice-activity.js';
 import type { TurnEvent } from '../turn/turn.js';
+import type { EchoGuard } from './echo-guard.js';
 
 /** A voice whose frames stop coming for this long has fallen silent: otherwise it would be waited for until they come again. */
 const LOST_FRAMES_MS = 400;
@@ -23,19 +24,28 @@ export interface EarsOptions {
   readonly clock: Clock;
   /** Call clock. */
   readonly nowMs: () => number;
-  readonly detector: VoiceActivityDetector;
+  readonly voiceActivity: VoiceActivity;
+  /** Speech that must last before it counts; null: the detector's own. */
+  readonly confirmMs: number | null;
+  readonly echoGuard: Pick<EchoGuard, 'isEcho'>;
   readonly recogniser: SpeechToTextStream;
   /** Silence the detector waits for before it reports a pause. */
   readonly pauseWindowMs: number;
+  /** Silence it waits for before it reports a lull; none by default. */
+  readonly lullWindowMs?: number;
   /** True: the recogniser's own turn events are trusted. */
   readonly hasVendorTurns: boolean;
+  /** Every frame, before it is listened to. */
+  readonly onFrame?: (frame: Uint8Array) => void;
   readonly onTurnEvent: (event: TurnEvent) => void;
 }
 
 /** Turns the caller's audio and the recogniser's events into turn events, on the call clock. */
 export function createEars(options: EarsOptions): Ears {
-  const { clock, nowMs, detector, recogniser, onTurnEvent, pauseWindowMs } = options;
+  const { clock, nowMs, recogniser, onTurnEvent } = options;
   let lastFrameAtMs = 0;
+  /** When the frame came that is being heard; null between frames, when a late answer may come. */
+  let hearingAtMs: number | null = null;
   /** Runs while the detector hears a voice. */
   let watch: Timer | null = null;
 
@@ -44,12 +54,16 @@ export function createEars(options: EarsOptions): Ears {
     watch = null;
   };
 
-  const report = ({ type }: VoiceActivityEvent, atMs: number) => {
+  const report = (event: VoiceActivityEvent) => {
+    const atMs = hearingAtMs ?? nowMs();
+    const { type } = event;
     if (type === 'speech-pause' || type === 'speech-dropped') stopWatching();
     else watch ??= clock.setTimer(LOST_FRAMES_MS, checkFrames);
-    if (type === 'speech-pause') onTurnEvent({ type, atMs, speechEndMs: atMs - pauseWindowMs + FRAME_MS });
+    if (type === 'speech-pause') onTurnEvent({ type, atMs, speechEndMs: atMs - event.silenceMs });
     else onTurnEvent({ type, atMs });
   };
+  const { confirmMs, pauseWindowMs: pauseMs, lullWindowMs: lullMs } = options;
+  const detector = options.voiceActivity.open({ confirmMs, pauseMs, ...(lullMs === undefined ? {} : { lullMs }), onEvent: report });
 
   /** Shows the detector the silence that no frame brings. */
   const checkFrames = () => {
@@ -57,18 +71,17 @@ export function createEars(options: EarsOptions): Ears {
     const remainingMs = lastFrameAtMs + LOST_FRAMES_MS - atMs;
     watch = clock.setTimer(remainingMs > 0 ? remainingMs : LOST_FRAMES_MS, checkFrames);
     if (remainingMs > 0) return;
-    for (let silenceMs = 0; silenceMs < LOST_FRAMES_MS; silenceMs += FRAME_MS) {
-      const found = detector.push(SILENCE);
-      if (found !== null) report(found, atMs);
-    }
+    for (let silenceMs = 0; silenceMs < LOST_FRAMES_MS; silenceMs += FRAME_MS) detector.push(SILENCE);
   };
 
   return {
     hear(frame, atMs) {
       lastFrameAtMs = atMs;
+      options.onFrame?.(frame);
       recogniser.push(frame);
-      const found = detector.push(frame);
-      if (found !== null) report(found, atMs);
+      hearingAtMs = atMs;
+      detector.push(frame, options.echoGuard.isEcho(frame, atMs));
+      hearingAtMs = null;
     },
     onTranscript(event, atMs) {
       switch (event.type) {
@@ -94,6 +107,9 @@ export function createEars(options: EarsOptions): Ears {
         case 'stt-failed':
       }
     },
-    close: stopWatching,
+    close() {
+      stopWatching();
+      detector.close();
+    },
   };
 }

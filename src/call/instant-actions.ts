@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../base/clock.js';
 import type { LanguageModel } from '../speech/language-model.js';
 import type { ExtractionRequest, Variables, WorkflowAction } from '../workflow/engine.js';
+import type { ToolDesk } from './tool-desk.js';
 import { createExtractor, EXTRACTION_GRACE_MS, type ExtractorListener } from './extractor.js';
 
 /** What the workflow's actions without speech report. */
@@ -30,8 +31,9 @@ export function createInstantActions(options: {
   readonly listener: InstantListener;
   readonly onTimerFired: () => void;
   readonly onLearned: (values: Variables) => void;
+  readonly tools: ToolDesk;
 }): InstantActions {
-  const { clock, listener, model } = options;
+  const { clock, listener, model, tools } = options;
   let timer: Timer | null = null;
   const extractor = createExtractor({
     model,
@@ -62,6 +64,10 @@ export function createInstantActions(options: {
           return listener.onNodeEntered(action.nodeId, action.name);
         case 'extract-variables':
           return extractor.start(action.request);
+        case 'call-tools':
+          return tools.start(action.batchId, action.calls, action.variables);
+        case 'await-tools':
+          return tools.expect();
         case 'cancel-transfer':
           return listener.onTransferCancelled();
         case 'set-silence-limit':

@@ -3,8 +3,10 @@ import { retry } from '../base/retry.js';
 import { errorCatalogue } from '../base/error-catalogue.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { EventWriter } from '../runs/event-writer.js';
+import { costOf, type UsageEntry } from '../runs/cost.js';
 import type { EndReason } from '../runs/lifecycle.js';
 import { LEASE_MS } from '../runs/leases.js';
+import { priceBookOf } from '../runs/pricing.js';
 import type { CallableAgent, Run, RunFinalisation } from '../store/store.js';
 import type { ProviderModule } from '../telephony/provider.js';
 import { findProvider } from '../telephony/registry.js';
@@ -133,7 +135,7 @@ async function conductRun(incoming: IncomingCall, minted: MintedRun, options: Re
       incoming.onAnswered();
       const outcome = await session.outcome;
       for (const { heardGapMs } of outcome.turns) if (heardGapMs !== undefined) options.onGapHeard(heardGapMs);
-      return { run: finalisationOf(outcome, minted.run, options), models: modelsRecord(outcome.models) };
+      return { run: finalisationOf(outcome, minted.run, options), models: modelsRecord(outcome.models), work: workOf(outcome, minted) };
     },
     (error: unknown) => {
       const failure = asStreamError(error);
@@ -148,17 +150,32 @@ async function conductRun(incoming: IncomingCall, minted: MintedRun, options: Re
 
 /** How a run ended, and with which vendors, where its call was answered. */
 interface RunEnd {
-  readonly run: RunFinalisation;
+  readonly run: Omit<RunFinalisation, 'cost'>;
   readonly models?: Readonly<Record<string, unknown>>;
+  /** What is to be paid for; absent where the call was never answered. */
+  readonly work?: readonly UsageEntry[];
 }
 
-async function finalise(minted: MintedRun, { run: end, ...used }: RunEnd, events: EventWriter, options: ReceiverOptions): Promise<void> {
+/** The vendors' work, and the provider's: the whole time of the call. */
+function workOf({ work, durationMs }: CallOutcome, { provider }: MintedRun): readonly UsageEntry[] {
+  return [...work, { leg: 'telephony', vendor: provider.name, model: '', audioMs: durationMs }];
+}
+
+async function costOfRun(work: readonly UsageEntry[], { organizationId, createdAt }: Run, { store }: ReceiverOptions) {
+  return { ...costOf(work, await priceBookOf(organizationId, store), createdAt) };
+}
+
+async function finalise(minted: MintedRun, { run: end, work, ...used }: RunEnd, events: EventWriter, options: ReceiverOptions): Promise<void> {
   const { clock, log, store } = options;
   const runId = minted.run.id;
   events.append('run-ended', { end_reason: end.endReason, close_code: end.closeCode, ...used }, end.durationMs);
   await events.close();
   try {
-    const isFirst = await retry(() => store.runs.finalise(runId, end), { clock, signal: options.shutdown, ...FINALISE_RETRIES });
+    const write = async () => {
+      const cost = work === undefined ? {} : await costOfRun(work, minted.run, options);
+      return store.runs.finalise(runId, { ...end, cost });
+    };
+    const isFirst = await retry(write, { clock, signal: options.shutdown, ...FINALISE_RETRIES });
     options.onEnded(minted.provider.name, end.endReason);
     if (isFirst) log.info('A run ended', { runId, endReason: end.endReason, closeCode: end.closeCode, durationMs: end.durationMs });
     else log.warn('A run had been ended before its call was', { runId, endReason: end.endReason });
@@ -174,7 +191,7 @@ function dispositionOf({ variables, ending }: CallOutcome): string {
   return typeof found === 'string' && found !== '' ? found : ending.endReason;
 }
 
-function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions): RunFinalisation {
+function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions): RunEnd['run'] {
   const { ending } = outcome;
   return {
     endReason: ending.endReason,
@@ -182,8 +199,7 @@ function finalisationOf(outcome: CallOutcome, run: Run, options: ReceiverOptions
     closeReason: ending.close.reason,
     durationMs: outcome.durationMs,
     gatheredContext: { ...outcome.variables, nodes_visited: outcome.nodesVisited, call_disposition: dispositionOf(outcome) },
-    usage: snakeCaseKeys(outcome.usage),
-    cost: {},
+    usage: { ...snakeCaseKeys(outcome.usage), vendors: outcome.work.map(snakeCaseKeys) },
     latency: { turns: outcome.turns.map(snakeCaseKeys) },
     recordingPath: outcome.isRecorded ? options.recordings.relativePathOf(run) : null,
   };
@@ -207,7 +223,7 @@ function endReasonOf(failure: AgentStreamError, ending: StreamEnding | null): En
   return isServerFault(failure) ? 'internal_error' : 'handshake_error';
 }
 
-function failedFinalisation(failure: AgentStreamError, stream: MediaStream, run: Run, { clock }: ReceiverOptions): RunFinalisation {
+function failedFinalisation(failure: AgentStreamError, stream: MediaStream, run: Run, { clock }: ReceiverOptions): RunEnd['run'] {
   // Where the peer closed first, its code is the one the socket ended with.
   const close = stream.ending ?? failure.close;
   return {
@@ -217,7 +233,6 @@ function failedFinalisation(failure: AgentStreamError, stream: MediaStream, run:
     durationMs: Math.max(0, clock.wallMs() - run.createdAt.getTime()),
     gatheredContext: {},
     usage: {},
-    cost: {},
     latency: {},
     recordingPath: null,
   };

@@ -14,7 +14,8 @@ function notingListener(noted: string[]): ReplyListener {
       noted.push(`pass ${ended.text}`);
       return [following];
     },
-    onComplete: (hasAudio) => void noted.push(`complete ${String(hasAudio)}`),
+    onToolsAwaited: () => Promise.resolve([]),
+  onComplete: (hasAudio) => void noted.push(`complete ${String(hasAudio)}`),
     onVoiceFailed: (error) => void noted.push(`failed ${error.code}`),
     onFault: (error) => void noted.push(`fault ${String(error)}`),
   };

@@ -48,6 +48,8 @@ export function createReplyGate(inner: ReplyListener, onOverflow: () => void): R
           waiting.push({ report, forget: () => resolve([]) });
         });
       },
+      // Tools run once the reply to the caller's turn is the live one: it is open then.
+      onToolsAwaited: () => inner.onToolsAwaited(),
       onComplete: (hasAudio) => pass(() => inner.onComplete(hasAudio)),
       onVoiceFailed: (error) => pass(() => inner.onVoiceFailed(error)),
       onFault: (error) => inner.onFault(error),

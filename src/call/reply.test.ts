@@ -5,6 +5,7 @@ import { createVirtualClock } from '../../test/support/virtual-clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import { createPhraseCache } from './phrase-cache.js';
 import { startReply, type ModelPass, type ReplyListener, type SpeechAction } from './reply.js';
+import { createWrittenResponder } from './responder.js';
 
 const say = (text: string): SpeechAction => ({ type: 'say', text, allowInterrupt: true });
 const ask: SpeechAction = { type: 'ask-model', messages: [{ role: 'user', text: 'Hi' }], tools: [], allowInterrupt: true, fallbackText: '' };
@@ -31,7 +32,7 @@ function begin(actions: readonly SpeechAction[], options: SetUp = {}) {
     {
       id: 'reply-1',
       clock,
-      model,
+      responder: createWrittenResponder(model),
       voice: { product, language: 'en', stream: product.open({ language: 'en', signal }), phrases: createPhraseCache() },
       waitingSinceMs: clock.nowMs(),
       signal,
@@ -42,7 +43,8 @@ function begin(actions: readonly SpeechAction[], options: SetUp = {}) {
         passes.push(pass);
         return options.following?.(pass) ?? [];
       },
-      onComplete: (hasAudio) => log.push(`${clock.nowMs()} complete ${hasAudio}`),
+      onToolsAwaited: () => Promise.resolve([]),
+    onComplete: (hasAudio) => log.push(`${clock.nowMs()} complete ${hasAudio}`),
       onVoiceFailed: (error) => log.push(`${clock.nowMs()} voice-failed ${error.code}`),
       onFault: (error) => log.push(`fault ${(error as Error).message}`),
       ...options.listener,
@@ -96,9 +98,9 @@ describe('a reply', () => {
   it('knows the words that were heard', async () => {
     const { clock, reply } = begin([say('One two three four.')]);
     await clock.advance(5000);
-    expect(reply.heardText(0)).toBe('');
-    expect(reply.heardText(600)).toBe('One two');
-    expect(reply.heardText(Number.POSITIVE_INFINITY)).toBe('One two three four.');
+    expect(reply.settle(0)).toBe('');
+    expect(reply.settle(600)).toBe('One two');
+    expect(reply.settle(Number.POSITIVE_INFINITY)).toBe('One two three four.');
   });
 
   it('that is cancelled stops model and voice, and says nothing more', async () => {

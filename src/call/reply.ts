@@ -1,13 +1,15 @@
 import { mulawDurationMs } from '../audio/frame.js';
+import { keyTones } from '../audio/key-tones.js';
 import type { Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
-import type { LanguageModel, ModelToolCall, ModelUsage } from '../speech/language-model.js';
+import type { ModelToolCall, ModelUsage } from '../speech/language-model.js';
 import type { WorkflowAction } from '../workflow/engine.js';
 import { createDeadAirWatch, type DeadAirWatch } from './dead-air.js';
 import { heardText } from './heard-text.js';
-import { streamModelPass } from '../speech/model-pass.js';
+import type { Answer, Responder } from './responder.js';
 import { createSentenceSplitter } from './sentences.js';
-import { createSpeaker, type Speaker, type StreamedSegment, type Voice } from './speaker.js';
+import { createSpeaker, type Speaker, type Voice } from './speaker.js';
+import { waitForTools } from './tool-wait.js';
 
 /** What one pass of the model may come to, in a call and in writing. */
 export const passLimits = {
@@ -20,9 +22,10 @@ export const passLimits = {
 } as const;
 
 /** Actions that are heard. */
-export type SpeechAction = Extract<WorkflowAction, { type: 'say' | 'ask-model' }>;
+export type SpeechAction = Extract<WorkflowAction, { type: 'say' | 'ask-model' | 'await-tools' | 'play-tones' }>;
 
 type AskModel = Extract<SpeechAction, { type: 'ask-model' }>;
+type AwaitTools = Extract<SpeechAction, { type: 'await-tools' }>;
 
 /** When the parts of a reply happened, on the clock's monotonic time; undefined where they did not. */
 export interface ReplyTimings {
@@ -49,6 +52,8 @@ export interface ReplyListener {
   onAudio(audio: Uint8Array): void;
   /** A model pass is over; returns what follows in the same reply, or a promise of it that settles with the reply's end at the latest. */
   onPassEnded(pass: ModelPass): readonly SpeechAction[] | Promise<readonly SpeechAction[]>;
+  /** The reply waits for tools: resolves with what follows in it. */
+  onToolsAwaited(): Promise<readonly SpeechAction[]>;
   /** All audio was handed over. `hasAudio` false: there is nothing to hear. */
   onComplete(hasAudio: boolean): void;
   /** The voice failed; nothing more will come. */
@@ -65,8 +70,8 @@ export interface Reply {
   readonly vendorChars: number;
   /** True once the voice's vendor gave audio: cached phrases prove nothing of it. */
   readonly hasSpoken: boolean;
-  /** The words heard by `heardMs` of the reply's audio. */
-  heardText(heardMs: number): string;
+  /** The reply is over, and `heardMs` of its audio were heard: returns the words, and a model that spoke them remembers no more. */
+  settle(heardMs: number): string;
   /** Stops model and voice at once. */
   cancel(): void;
 }
@@ -75,7 +80,7 @@ export interface Reply {
 export interface ReplyOptions {
   readonly id: string;
   readonly clock: Clock;
-  readonly model: LanguageModel;
+  readonly responder: Responder;
   readonly voice: Voice;
   /** When the caller began to wait for it, on the clock's monotonic time. */
   readonly waitingSinceMs: number;
@@ -131,7 +136,8 @@ class SpokenReply implements Reply {
     return this.#speaker.hasSpoken;
   }
 
-  heardText(heardMs: number): string {
+  settle(heardMs: number): string {
+    this.#options.responder.settle(this.#speaker, heardMs);
     return heardText(this.#speaker.segments, heardMs);
   }
 
@@ -167,17 +173,22 @@ class SpokenReply implements Reply {
   async #run(): Promise<void> {
     for (let action = this.#queue.shift(); action !== undefined && !this.#signal.aborted; action = this.#queue.shift()) {
       if (action.type === 'say') await this.#speaker.say(action.text);
-      else this.#queue.push(...(await this.#askModel(action)));
+      else if (action.type === 'play-tones') this.#speaker.play(keyTones(action.digits));
+      else this.#queue.push(...(await (action.type === 'ask-model' ? this.#askModel(action) : this.#awaitTools(action))));
     }
     this.#watch.cancel();
     if (!this.#signal.aborted) this.#listener.onComplete(this.#hasAudio);
   }
 
   async #askModel(action: AskModel): Promise<readonly SpeechAction[]> {
-    const segment = this.#speaker.stream();
-    const pass = await this.#readPass(action, segment);
+    const reading = new AbortController();
+    const { messages, tools } = action;
+    const request = { messages, tools, signal: reading.signal, maxOutputTokens: passLimits.outputTokens };
+    const answer = this.#options.responder.answer(request, this.#speaker);
+    this.#pass = reading;
+    const pass = await this.#readPass(answer, reading);
     this.#signal.throwIfAborted();
-    const audio = segment.end();
+    const audio = answer.segment.end();
     // Should the next line throw, nobody waits for the audio any more.
     audio.catch(() => undefined);
     const following = await this.#listener.onPassEnded(pass);
@@ -185,26 +196,38 @@ class SpokenReply implements Reply {
     return following;
   }
 
+  /** While tools run neither leg is waited for: their own limits bound them. */
+  #awaitTools(action: AwaitTools): Promise<readonly SpeechAction[]> {
+    this.#watch.cancel();
+    return waitForTools(action, this.#listener.onToolsAwaited(), {
+      clock: this.#options.clock,
+      signal: this.#signal,
+      hasAudio: this.#hasAudio,
+      say: (text) => this.#speaker.say(text).finally(() => this.#watch.cancel()),
+    });
+  }
+
   /** Reads one pass; its text is spoken as it comes. */
-  async #readPass(action: AskModel, segment: StreamedSegment): Promise<ModelPass> {
-    const { clock, model } = this.#options;
+  async #readPass({ parts, segment, isSpoken }: Answer, reading: AbortController): Promise<ModelPass> {
+    const { clock } = this.#options;
     const { timings } = this;
     const splitter = createSentenceSplitter();
     const toolCalls: ModelToolCall[] = [];
-    const reading = new AbortController();
     let text = '';
+    let isHeard = !isSpoken;
     let usage: ModelUsage | undefined;
     let failure: AgentStreamError | null = null;
-    this.#pass = reading;
     this.#watch.expect('llm');
     timings.modelRequestedAtMs ??= clock.nowMs();
     try {
-      const request = { messages: action.messages, tools: action.tools, signal: reading.signal, maxOutputTokens: passLimits.outputTokens };
-      for await (const part of streamModelPass(model, request)) {
+      for await (const part of parts) {
         timings.firstTokenAtMs ??= clock.nowMs();
         if (part.type === 'text-delta') {
           text += part.text;
-          for (const piece of splitter.push(part.text)) segment.push(piece);
+          for (const piece of isSpoken ? [part.text] : splitter.push(part.text)) segment.push(piece);
+        } else if (part.type === 'audio') {
+          isHeard = true;
+          segment.append(part.audio);
         } else if (part.type === 'tool-call') toolCalls.push(part.toolCall);
         else usage = part.usage;
         if (text.length >= passLimits.chars || toolCalls.length >= passLimits.toolCalls) break;
@@ -217,7 +240,8 @@ class SpokenReply implements Reply {
       reading.abort();
     }
     for (const piece of splitter.flush()) segment.push(piece);
-    return { text, toolCalls, usage, failure };
+    // Words that came without their speech are nothing the caller could hear.
+    return { text: isHeard ? text : '', toolCalls, usage, failure };
   }
 
   /** A model that is silent for too long has said what it had to say; then it is up to the voice. */

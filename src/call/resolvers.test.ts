@@ -7,7 +7,7 @@ import { createModelResolver, createWorkflowResolver } from './resolvers.js';
 
 const workflow = { nodes: [node('start', 'startCall'), node('end', 'endCall')], edges: [edge('start', 'end')] };
 const callableOf = (version: Record<string, unknown> = {}, organizationId = 'org-1') =>
-  ({ agent: { organizationId }, version: { number: 1, workflow, settings: {}, ...version } }) as unknown as CallableAgent;
+  ({ agent: { organizationId }, tools: [], version: { number: 1, workflow, settings: {}, ...version } }) as unknown as CallableAgent;
 
 describe('the workflow resolver', () => {
   it('compiles each version once', () => {
@@ -16,7 +16,7 @@ describe('the workflow resolver', () => {
     const first = resolver.of(callable);
     expect(first.settings.max_call_duration).toBe(90);
     expect(first.graph.startId).toBe('start');
-    expect(resolver.of({ ...callable })).toBe(first);
+    expect(resolver.of(callable)).toBe(first);
     expect(resolver.of(callableOf()).graph).not.toBe(first.graph);
   });
 

@@ -3,9 +3,10 @@ import { AgentStreamError } from '../base/errors.js';
 import type { GuardedEgress } from '../base/guarded-fetch.js';
 import { createHealthTable } from '../speech/fallback/health-table.js';
 import { compileModels, type CreateModels, type ResolvedModels, type VendorCredentials } from '../speech/models.js';
-import type { AgentVersion, CallableAgent, Store } from '../store/store.js';
+import type { CallableAgent, Store } from '../store/store.js';
 import { compileWorkflow } from '../workflow/compile.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
+import { knownToolsOf } from '../workflow/tools/tool-definition.js';
 import { parseSettings, type WorkflowSettings } from '../workflow/settings.js';
 
 /** Stored credentials and the organization's default models are read anew after this long. */
@@ -29,28 +30,32 @@ export interface WorkflowResolver {
 /** Creates the vendors of each call. */
 export interface ModelResolver {
   /** @throws AgentStreamError `workflow-invalid`, `vendor-unauthorized` */
-  resolve(callable: CallableAgent, settings: WorkflowSettings): Promise<ResolvedModels>;
+  resolve(owner: { readonly agent: { readonly organizationId: string } }, settings: WorkflowSettings): Promise<ResolvedModels>;
 }
 
-/** Versions are kept for as long as something else holds them. */
+/** An agent as it was read is compiled once; what its tools became in the meantime is read with it. */
 export function createWorkflowResolver(): WorkflowResolver {
-  const compiled = new WeakMap<AgentVersion, CompiledVersion>();
+  const compiled = new WeakMap<CallableAgent, CompiledVersion>();
   return {
-    of({ version }) {
-      const known = compiled.get(version);
-      if (known !== undefined) return known;
-      const parsed = parseSettings(version.settings);
-      if (!parsed.ok) throw invalidVersion(parsed.problems);
-      const result = compileWorkflow(version.workflow, { settings: parsed.settings });
-      if (!result.ok) throw invalidVersion(result.problems);
-      const entry = { graph: result.graph, settings: parsed.settings };
-      compiled.set(version, entry);
-      return entry;
+    of(callable) {
+      const known = compiled.get(callable) ?? compileVersion(callable);
+      compiled.set(callable, known);
+      return known;
     },
   };
 }
 
-function invalidVersion(problems: readonly { field: string; message: string }[]): AgentStreamError {
+/** Compiles a version with the tools it may name. @throws AgentStreamError `workflow-invalid` */
+export function compileVersion({ version, tools }: Pick<CallableAgent, 'version' | 'tools'>): CompiledVersion {
+  const parsed = parseSettings(version.settings);
+  if (!parsed.ok) throw invalidVersion(parsed.problems);
+  const result = compileWorkflow(version.workflow, { settings: parsed.settings, tools: knownToolsOf(tools) });
+  if (!result.ok) throw invalidVersion(result.problems);
+  return { graph: result.graph, settings: parsed.settings };
+}
+
+/** What says that a version cannot run. */
+export function invalidVersion(problems: readonly { field: string; message: string }[]): AgentStreamError {
   const [first] = problems;
   return new AgentStreamError('workflow-invalid', first === undefined ? {} : { message: `The agent’s version cannot run: ${first.field} ${first.message}` });
 }

@@ -1,7 +1,7 @@
 import { mulawDurationMs } from '../audio/frame.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { TextToSpeech, TextToSpeechEvent, TextToSpeechStream, Utterance } from '../speech/text-to-speech.js';
-import type { SpokenSegment } from './heard-text.js';
+import { heardText, type SpokenSegment } from './heard-text.js';
 import type { PhraseCache } from './phrase-cache.js';
 
 /** Largest phrase kept for the cache while it streams: 60 s of mu-law. */
@@ -37,8 +37,16 @@ export interface Speaker {
    * @throws AgentStreamError `vendor-*`
    */
   say(text: string): Promise<void>;
-  /** Begins a segment whose text streams in. */
+  /** Adds ready audio that has no words. */
+  play(audio: Uint8Array): void;
+  /** Begins a segment whose text streams in, and is spoken by the voice. */
   stream(): StreamedSegment;
+  /** Begins a segment of a model that speaks: its audio comes with the text. `settle` learns how much of it was heard, in ms of its audio. */
+  receive(settle: (heardMs: number) => void): StreamedSegment;
+  /** Takes the fixed words that a model which speaks has not been told of yet, as far as they were heard. */
+  takeSaid(heardMs: number): readonly string[];
+  /** The reply is over: those who spoke a segment themselves learn what was heard of it. */
+  settle(heardMs: number): void;
   /** Gives up what is being spoken: the wait for it rejects, unless the voice may be asked once more. */
   fail(error: AgentStreamError): void;
   /** Stops for good: the pending wait rejects, and what comes later is ignored. */
@@ -48,6 +56,8 @@ export interface Speaker {
 /** A segment under way. */
 export interface StreamedSegment {
   push(text: string): void;
+  /** Audio that came with the text, where the model speaks. */
+  append(audio: Uint8Array): void;
   /** No more text. Resolves when the audio is complete. @throws AgentStreamError `vendor-*` */
   end(): Promise<void>;
 }
@@ -57,7 +67,11 @@ interface MutableSegment {
   readonly startMs: number;
   audioMs: number;
   isComplete: boolean;
+  readonly origin: SegmentOrigin;
 }
+
+/** Whose words a segment holds. `fixed`: nobody's who remembers them, until they are taken by {@link Speaker.takeSaid}. */
+type SegmentOrigin = { readonly kind: 'fixed'; isTaken: boolean } | { readonly kind: 'written' } | { readonly kind: 'spoken'; readonly settle: (heardMs: number) => void };
 
 /** An utterance at the vendor. */
 interface OpenUtterance {
@@ -97,7 +111,7 @@ class ReplySpeaker implements Speaker {
   }
 
   async say(text: string): Promise<void> {
-    const segment = this.#openSegment(text);
+    const segment = this.#openSegment(text, { kind: 'fixed', isTaken: false });
     if (this.#sayCached(segment, [this.#voice.product.cacheKey])) return;
     await this.#speakText(segment)
       .catch((error: unknown) => this.#respeakOnce(segment, error))
@@ -120,10 +134,17 @@ class ReplySpeaker implements Speaker {
     return false;
   }
 
+  play(audio: Uint8Array): void {
+    const segment = this.#openSegment('', { kind: 'written' });
+    this.#addAudio(segment, audio);
+    segment.isComplete = true;
+  }
+
   stream(): StreamedSegment {
-    const segment = this.#openSegment('');
+    const segment = this.#openSegment('', { kind: 'written' });
     let open: OpenUtterance | null = null;
     return {
+      append: (audio) => this.#addAudio(segment, audio),
       push: (text) => {
         open ??= this.#openUtterance(segment);
         segment.text += text;
@@ -138,6 +159,42 @@ class ReplySpeaker implements Speaker {
     };
   }
 
+  receive(settle: (heardMs: number) => void): StreamedSegment {
+    const segment = this.#openSegment('', { kind: 'spoken', settle });
+    return {
+      append: (audio) => {
+        if (this.#isCancelled) return;
+        this.hasSpoken = true;
+        this.#addAudio(segment, audio);
+      },
+      push: (text) => {
+        segment.text += text;
+      },
+      end: () => {
+        // Words without sound were heard by nobody.
+        if (segment.audioMs === 0) segment.text = '';
+        segment.isComplete = true;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  takeSaid(heardMs: number): readonly string[] {
+    return this.segments.flatMap((segment) => {
+      const { origin } = segment;
+      if (origin.kind !== 'fixed' || origin.isTaken) return [];
+      origin.isTaken = true;
+      const text = heardText([segment], heardMs);
+      return text === '' ? [] : [text];
+    });
+  }
+
+  settle(heardMs: number): void {
+    for (const { origin, startMs, audioMs } of this.segments) {
+      if (origin.kind === 'spoken') origin.settle(audioMs === 0 ? 0 : Math.max(0, heardMs - startMs));
+    }
+  }
+
   fail(error: AgentStreamError): void {
     const open = this.#current;
     this.#current = null;
@@ -150,8 +207,8 @@ class ReplySpeaker implements Speaker {
     this.fail(cancelled());
   }
 
-  #openSegment(text: string): MutableSegment {
-    const segment = { text, startMs: this.#totalMs, audioMs: 0, isComplete: false };
+  #openSegment(text: string, origin: SegmentOrigin): MutableSegment {
+    const segment = { text, startMs: this.#totalMs, audioMs: 0, isComplete: false, origin };
     this.segments.push(segment);
     return segment;
   }

@@ -6,7 +6,7 @@ import { createBuiltinLanguageModel } from '../speech/builtin/language-model.js'
 import type { LanguageModel, LanguageModelPart } from '../speech/language-model.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
 import { edge, graphOf, node } from '../../test/support/workflow-call.js';
-import { continueChat, hasEnded, startChat, type ChatEvent, type ChatPorts } from './text-chat.js';
+import { continueChat, hasEnded, rebuildChat, startChat, type ChatEvent, type ChatPorts } from './text-chat.js';
 
 const rules = createBuiltinLanguageModel({ first_token_ms: 0, token_ms: 0 }, { clock: systemClock });
 
@@ -107,5 +107,62 @@ describe('a chat', () => {
     const waiting = continueChat(start.snapshot, { type: 'say', text: 'Hello?' }, chat);
     controller.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
+  });
+
+  describe('that collects variables', () => {
+    const collecting = { extraction_enabled: true, extraction_variables: [{ name: 'budget', type: 'number', prompt: '' }, { name: 'call_disposition', type: 'string', prompt: '' }] };
+    const graph = graphOf(
+      [node('start', 'startCall', { greeting: 'Hello.', ...collecting }), node('sales', 'agentNode', { prompt: 'Budget {{budget | unknown}}.' }), node('end', 'endCall', { prompt: 'Say goodbye.' })],
+      [edge('start', 'sales'), edge('start', 'end'), edge('sales', 'end')],
+    );
+    /** Goes by what it may call: the functions it is given tell what it is asked for. */
+    const collector = (answer: string, seen: string[] = []): LanguageModel => ({
+      vendor: 'scripted',
+      model: 'scripted',
+      async *stream({ messages, tools }) {
+        await Promise.resolve();
+        const names = tools.map(({ name }) => name);
+        const last = messages.at(-1);
+        seen.push(messages.map((message) => ('text' in message ? message.text : '')).join('\n'));
+        const call = (name: string, argumentsJson = '{}'): LanguageModelPart => ({ type: 'tool-call', toolCall: { id: `${seen.length}`, name, argumentsJson } });
+        if (names.includes('record_variables')) yield call('record_variables', answer);
+        else if (last?.role === 'user' && last.text.includes('euros') && names.includes('go_to_sales')) yield call('go_to_sales');
+        else if (last?.role === 'user' && last.text.includes('Bye') && names.includes('go_to_end')) yield call('go_to_end');
+        else yield { type: 'text-delta', text: 'I see.' };
+      },
+    });
+
+    it('knows them in the next turn, and at its end', async () => {
+      const seen: string[] = [];
+      const chat = ports(graph, collector('{"budget":"500","call_disposition":"sold"}', seen));
+      const start = await startChat({}, chat);
+      const moved = await continueChat(start.snapshot, { type: 'say', text: 'I have 500 euros.' }, chat);
+      expect(moved.events.at(-1)).toEqual({ type: 'variables-extracted', nodeId: 'start', values: { budget: 500, call_disposition: 'sold' }, problems: [] });
+      expect({ ...moved.snapshot.workflow.variables }).toEqual({ budget: 500, call_disposition: 'sold' });
+      await continueChat(moved.snapshot, { type: 'say', text: 'What do you have?' }, chat);
+      expect(seen.at(-1)).toContain('Budget 500.');
+    });
+
+    it('goes on where the model tells none', async () => {
+      const chat = ports(graph, collector('nonsense'));
+      const moved = await continueChat((await startChat({}, chat)).snapshot, { type: 'say', text: 'I have 500 euros.' }, chat);
+      expect(moved.events.at(-1)).toMatchObject({ type: 'extraction-failed', nodeId: 'start', code: 'vendor-failed' });
+    });
+
+    it('is brought back by what the engine was told, without the model', async () => {
+      const chat = ports(graph, collector('{"budget":500}'));
+      const start = await startChat({ name: 'Ann' }, chat);
+      const inputs = [{ type: 'stay-silent' }, { type: 'say', text: 'I have 500 euros.' }, { type: 'press', digits: '12' }, { type: 'say', text: 'Bye' }] as const;
+      const turns: { input: (typeof inputs)[number] | null; steps: typeof start.steps }[] = [{ input: null, steps: start.steps }];
+      let { snapshot } = start;
+      for (const input of inputs) {
+        const taken = await continueChat(snapshot, input, chat);
+        ({ snapshot } = taken);
+        turns.push({ input, steps: taken.steps });
+        const kept = JSON.parse(JSON.stringify(turns)) as typeof turns;
+        expect(JSON.parse(JSON.stringify(rebuildChat(graph, { name: 'Ann' }, kept)))).toEqual(JSON.parse(JSON.stringify(snapshot)));
+      }
+      expect(hasEnded(snapshot)).toBe(true);
+    });
   });
 });

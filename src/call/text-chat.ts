@@ -1,11 +1,14 @@
 import type { Clock } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { LanguageModel, ModelToolCall } from '../speech/language-model.js';
-import type { WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
+import type { Citation, ExtractionRequest, ToolCall, ToolResult, Variables, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
+import { extractionOf } from '../workflow/extraction.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
 import { startWorkflow, step } from '../workflow/step.js';
 import { streamModelPass } from '../speech/model-pass.js';
+import { collectVariables } from './chat-extraction.js';
 import { passLimits } from './reply.js';
+import type { ToolRunner } from './tools/run-tool.js';
 
 /** Steps of the engine one input may cause; a sound document needs a handful. */
 const MAX_STEPS = 200;
@@ -25,6 +28,18 @@ export type ChatEvent =
   | { readonly type: 'agent-said'; readonly text: string }
   | { readonly type: 'node-entered'; readonly nodeId: string; readonly name: string }
   | { readonly type: 'tool-called'; readonly name: string; readonly argumentsJson: string }
+  | { readonly type: 'tool-finished'; readonly name: string; readonly result: string; readonly isError: boolean; readonly durationMs: number }
+  /** A search of documents; what it found stands in its result. */
+  | { readonly type: 'knowledge-retrieved'; readonly citations: readonly Citation[] }
+  | { readonly type: 'tones-played'; readonly digits: string }
+  /** Collected from the conversation; `problems`: what could not be read as the declared type. */
+  | {
+      readonly type: 'variables-extracted';
+      readonly nodeId: string;
+      readonly values: Variables;
+      readonly problems: readonly { readonly name: string; readonly message: string }[];
+    }
+  | { readonly type: 'extraction-failed'; readonly nodeId: string; readonly code: string; readonly message: string }
   | { readonly type: 'model-failed'; readonly code: string; readonly message: string }
   | { readonly type: 'transfer-requested'; readonly destination: string; readonly mode: 'cold' | 'warm' }
   | { readonly type: 'ended'; readonly reason: string };
@@ -37,19 +52,29 @@ export interface ChatSnapshot {
   readonly idleCount: number;
 }
 
+/** What the engine was told, and when: enough to bring a chat back without asking anyone again ({@link rebuildChat}). */
+export interface RecordedStep {
+  readonly event: WorkflowEvent;
+  readonly wallMs: number;
+}
+
 /** A chat after an input. */
 export interface ChatStep {
   readonly snapshot: ChatSnapshot;
   readonly events: readonly ChatEvent[];
+  /** The engine's events of this input, in order. */
+  readonly steps: readonly RecordedStep[];
 }
 
 /** What a chat runs with. */
 export interface ChatPorts {
   readonly graph: WorkflowGraph;
   readonly model: LanguageModel;
-  readonly clock: Pick<Clock, 'wallMs'>;
-  /** Ends the chat's requests to the model. */
+  readonly clock: Clock;
+  /** Ends the chat's requests to the model, and its tools. */
   readonly signal: AbortSignal;
+  /** Default: no tool can be used. */
+  readonly tools?: Pick<ToolRunner, 'run'> | undefined;
 }
 
 /**
@@ -58,8 +83,7 @@ export interface ChatPorts {
  * @throws AgentStreamError `internal-error` where the document never comes to rest; the signal's reason on abort
  */
 export function startChat(variables: Readonly<Record<string, unknown>>, ports: ChatPorts): Promise<ChatStep> {
-  const snapshot: ChatSnapshot = { workflow: startWorkflow(ports.graph, variables), turnId: 0, idleCount: 0 };
-  return new ChatRun(snapshot, ports).feed({ type: 'call-started' });
+  return new ChatRun(emptyChat(ports.graph, variables), ports).feed({ type: 'call-started' });
 }
 
 /**
@@ -67,28 +91,62 @@ export function startChat(variables: Readonly<Record<string, unknown>>, ports: C
  * @throws AgentStreamError as {@link startChat}
  */
 export async function continueChat(snapshot: ChatSnapshot, input: ChatInput, ports: ChatPorts): Promise<ChatStep> {
+  const advanced = counted(snapshot, input);
+  const run = new ChatRun(advanced, ports);
   switch (input.type) {
-    case 'say': {
-      const turnId = snapshot.turnId + 1;
-      return new ChatRun({ ...snapshot, turnId, idleCount: 0 }, ports).feed({ type: 'caller-turn', text: input.text, turnId });
-    }
-    case 'press': {
-      const run = new ChatRun({ ...snapshot, idleCount: 0 }, ports);
+    case 'say':
+      return run.feed({ type: 'caller-turn', text: input.text, turnId: advanced.turnId });
+    case 'press':
       for (const digit of input.digits) await run.feed({ type: 'dtmf-received', digit });
       // No more keys come: what there is counts.
       return run.result.snapshot.workflow.keys.digits === '' ? run.result : run.feed({ type: 'timer-fired' });
-    }
-    case 'stay-silent': {
-      const idleCount = snapshot.idleCount + 1;
-      return new ChatRun({ ...snapshot, idleCount }, ports).feed({ type: 'caller-idle', count: idleCount });
-    }
+    case 'stay-silent':
+      return run.feed({ type: 'caller-idle', count: advanced.idleCount });
     case 'fail-transfer':
-      return new ChatRun(snapshot, ports).feed({ type: 'transfer-failed', reason: input.reason });
+      return run.feed({ type: 'transfer-failed', reason: input.reason });
+  }
+}
+
+/**
+ * The chat as it was after these turns, from what the engine was told then: no model is asked and no tool runs. The first turn is the
+ * opening, without an input.
+ */
+export function rebuildChat(
+  graph: WorkflowGraph,
+  variables: Readonly<Record<string, unknown>>,
+  turns: readonly { readonly input: ChatInput | null; readonly steps: readonly RecordedStep[] }[],
+): ChatSnapshot {
+  return turns.reduce((snapshot, { input, steps }) => {
+    const advanced = input === null ? snapshot : counted(snapshot, input);
+    const workflow = steps.reduce((state, { event, wallMs }) => step(graph, state, event, { wallMs }).state, advanced.workflow);
+    return { ...advanced, workflow };
+  }, emptyChat(graph, variables));
+}
+
+const emptyChat = (graph: WorkflowGraph, variables: Readonly<Record<string, unknown>>): ChatSnapshot => ({
+  workflow: startWorkflow(graph, variables),
+  turnId: 0,
+  idleCount: 0,
+});
+
+/** What an input counts as, whatever it leads to. */
+function counted(snapshot: ChatSnapshot, { type }: ChatInput): ChatSnapshot {
+  switch (type) {
+    case 'say':
+      return { ...snapshot, turnId: snapshot.turnId + 1, idleCount: 0 };
+    case 'press':
+      return { ...snapshot, idleCount: 0 };
+    case 'stay-silent':
+      return { ...snapshot, idleCount: snapshot.idleCount + 1 };
+    case 'fail-transfer':
+      return snapshot;
   }
 }
 
 /** True where no input changes anything any more. */
 export const hasEnded = ({ workflow }: ChatSnapshot): boolean => workflow.phase.name === 'ended';
+
+const unusable = ({ id }: ToolCall): ToolResult => ({ toolCallId: id, text: 'Error: tools cannot be used here.', isError: true });
 
 /** One input on its way through the engine. */
 class ChatRun {
@@ -98,7 +156,9 @@ class ChatRun {
   #state: WorkflowState;
   /** Words of the reply in progress. */
   #spoken: string[] = [];
-  #steps = 0;
+  readonly #steps: RecordedStep[] = [];
+  /** What nodes that were left want to know. */
+  #asked: ExtractionRequest[] = [];
 
   constructor(snapshot: ChatSnapshot, ports: ChatPorts) {
     this.#snapshot = snapshot;
@@ -107,10 +167,11 @@ class ChatRun {
   }
 
   get result(): ChatStep {
-    return { snapshot: { ...this.#snapshot, workflow: this.#state }, events: this.#events };
+    return { snapshot: { ...this.#snapshot, workflow: this.#state }, events: this.#events, steps: this.#steps };
   }
 
   async feed(event: WorkflowEvent): Promise<ChatStep> {
+    if (this.#state.phase.name === 'ended') return this.result;
     await this.#perform(this.#step(event));
     // Everything said is heard at once; what that leads to may say more.
     while (this.#state.phase.name === 'replying') {
@@ -118,13 +179,15 @@ class ChatRun {
       this.#spoken = [];
       await this.#perform(this.#step({ type: 'reply-heard', heardText, isInterrupted: false }));
     }
+    await this.#collectVariables();
     return this.result;
   }
 
   #step(event: WorkflowEvent): readonly WorkflowAction[] {
-    this.#steps += 1;
-    if (this.#steps > MAX_STEPS) throw new AgentStreamError('internal-error', { message: 'The workflow does not come to rest' });
-    const { state, actions } = step(this.#ports.graph, this.#state, event, { wallMs: this.#ports.clock.wallMs() });
+    if (this.#steps.length >= MAX_STEPS) throw new AgentStreamError('internal-error', { message: 'The workflow does not come to rest' });
+    const wallMs = this.#ports.clock.wallMs();
+    this.#steps.push({ event, wallMs });
+    const { state, actions } = step(this.#ports.graph, this.#state, event, { wallMs });
     this.#state = state;
     return actions;
   }
@@ -133,11 +196,12 @@ class ChatRun {
     const queue = [...actions];
     for (let action = queue.shift(); action !== undefined; action = queue.shift()) {
       if (action.type === 'ask-model') queue.push(...(await this.#askModel(action)));
+      else if (action.type === 'call-tools') queue.push(...(await this.#callTools(action)));
       else this.#note(action);
     }
   }
 
-  #note(action: Exclude<WorkflowAction, { type: 'ask-model' }>): void {
+  #note(action: Exclude<WorkflowAction, { type: 'ask-model' | 'call-tools' }>): void {
     switch (action.type) {
       case 'say':
         return this.#say(action.text);
@@ -147,13 +211,17 @@ class ChatRun {
         return void this.#events.push({ type: 'transfer-requested', destination: action.destination, mode: action.mode });
       case 'hang-up':
         return void this.#events.push({ type: 'ended', reason: action.reason });
+      case 'extract-variables':
+        return void this.#asked.push(action.request);
+      case 'play-tones':
+        return void this.#events.push({ type: 'tones-played', digits: action.digits });
+      case 'await-tools':
       case 'set-timer':
       case 'cancel-timer':
       case 'set-silence-limit':
       case 'stop-speech':
       case 'cancel-transfer':
-      case 'extract-variables':
-        // A chat has no time, no speech and no background: silence is an input, and variables are not collected.
+        // A chat has no time and no speech: silence is an input.
         return;
     }
   }
@@ -162,6 +230,43 @@ class ChatRun {
     if (text.trim() === '') return;
     this.#spoken.push(text.trim());
     this.#events.push({ type: 'agent-said', text: text.trim() });
+  }
+
+  /** What a call learns in the background, and after its end or its handover; here the next turn waits for it. */
+  async #collectVariables(): Promise<void> {
+    const { graph, clock } = this.#ports;
+    const { phase } = this.#state;
+    const last = phase.name === 'ended' || phase.name === 'transferring' ? extractionOf(graph, this.#state, clock.wallMs()) : null;
+    const requests = last === null ? this.#asked : [...this.#asked, last];
+    this.#asked = [];
+    if (requests.length === 0) return;
+    for (const result of await collectVariables(requests, this.#ports)) {
+      if ('error' in result) {
+        const { code, message } = result.error;
+        this.#events.push({ type: 'extraction-failed', nodeId: result.nodeId, code, message });
+        continue;
+      }
+      const { values, problems } = result.extraction;
+      this.#step({ type: 'variables-learned', values });
+      this.#events.push({ type: 'variables-extracted', nodeId: result.nodeId, values, problems });
+    }
+  }
+
+  async #callTools({ batchId, calls, variables }: Extract<WorkflowAction, { type: 'call-tools' }>): Promise<readonly WorkflowAction[]> {
+    const { signal, tools, clock } = this.#ports;
+    const runOne = async (call: ToolCall) => {
+      const startMs = clock.nowMs();
+      const result = tools === undefined ? unusable(call) : await tools.run(call, { signal, variables });
+      return { name: call.tool.declaration.name, result, durationMs: Math.round(clock.nowMs() - startMs) };
+    };
+    const finished = await Promise.all(calls.map(runOne));
+    signal.throwIfAborted();
+    for (const { name, result, durationMs } of finished) {
+      const { text, isError, citations } = result;
+      this.#events.push({ type: 'tool-finished', name, result: text, isError, durationMs });
+      if (citations !== undefined) this.#events.push({ type: 'knowledge-retrieved', citations });
+    }
+    return this.#step({ type: 'tools-finished', batchId, results: finished.map(({ result }) => result) });
   }
 
   async #askModel(action: Extract<WorkflowAction, { type: 'ask-model' }>): Promise<readonly WorkflowAction[]> {

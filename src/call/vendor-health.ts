@@ -1,5 +1,6 @@
 import type { AgentStreamError } from '../base/errors.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
+import type { ResolvedModels } from '../speech/models.js';
 import type { Leg } from '../speech/vendor.js';
 import type { CallOptions } from './call-options.js';
 import type { CallReporter } from './call-reporter.js';
@@ -34,6 +35,10 @@ export interface VendorHealthPorts {
   readonly giveUp: () => void;
 }
 
+/** A speech-to-speech model fails as one, whatever it failed at; a voice beside it fails for itself. */
+const legOf = (models: ResolvedModels, failed: Leg): Leg =>
+  models.kind === 'cascaded' || (failed === 'tts' && models.tts !== null) ? failed : 'realtime';
+
 /** Watches over the vendors of one call. */
 export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
   const { runId, log, models, onVendorFailed, onVendorFallover } = ports.options;
@@ -45,8 +50,9 @@ export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
   };
 
   return {
-    note(leg, error) {
-      const { vendor } = models.choice[leg];
+    note(failed, error) {
+      const leg = legOf(models, failed);
+      const vendor = models.choice[leg]?.vendor ?? leg;
       ports.reporter.onVendorFailed(leg, vendor, error);
       onVendorFailed?.(leg, vendor, error.code);
       log.warn('A vendor failed during a call', { runId, leg, vendor, code: error.code });

@@ -58,7 +58,7 @@ export function readAgentContent(path: string): AgentFileContent {
  * Reads a JSON file.
  * @throws CliError `usage` where it cannot be read or is not JSON
  */
-function parseJsonFile(path: string): unknown {
+export function parseJsonFile(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {

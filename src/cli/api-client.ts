@@ -6,6 +6,8 @@ import { createServerSentEventParser, type ServerSentEvent } from './server-sent
 
 /** Longest wait for an answer of the API. */
 const requestTimeoutMs = 30_000;
+/** Longest wait for the answer to an upload: files before it are read first. */
+const uploadTimeoutMs = 180_000;
 /** Part of an answer that is not problem+json shown in an error. */
 const maxShownBodyLength = 200;
 
@@ -17,6 +19,10 @@ export interface ApiRequest {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of a body; the answer may take longer. */
+  readonly file?: Uint8Array<ArrayBuffer>;
+  /** Longest wait for the answer, where it is known to take longer than usual. */
+  readonly timeoutMs?: number;
 }
 
 /** The REST API as commands use it. Every method throws {@link CliError} with a clear line and the right exit status. */
@@ -50,6 +56,10 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     if (request.body !== undefined) headers['content-type'] = 'application/json';
     const init: RequestInit = { method, headers, signal: answer.signal, redirect: 'error' };
     if (request.body !== undefined) init.body = JSON.stringify(request.body);
+    if (request.file !== undefined) {
+      headers['content-type'] = 'application/octet-stream';
+      init.body = request.file;
+    }
     const response = await options.fetch(url, init).catch((error: unknown) => {
       throw connectionError(serverUrl, error, signal);
     });
@@ -60,7 +70,8 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
   return {
     serverUrl,
     async request(method, path, request = {}) {
-      const deadline = deadlineSignal(clock, requestTimeoutMs, signal, () => new Error(`no answer within ${requestTimeoutMs / 1000} s`));
+      const timeoutMs = request.timeoutMs ?? (request.file === undefined ? requestTimeoutMs : uploadTimeoutMs);
+      const deadline = deadlineSignal(clock, timeoutMs, signal, () => new Error(`no answer within ${timeoutMs / 1000} s`));
       try {
         const response = await send(method, path, request, { accept: 'application/json', signal: deadline.signal });
         const text = await response.text();

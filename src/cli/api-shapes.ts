@@ -37,6 +37,14 @@ export const runShape = z.looseObject({
   answered_at: z.string().nullable(),
   ended_at: z.string().nullable(),
   duration_ms: z.number().nullable(),
+  cost: z
+    .looseObject({
+      total: z.string().optional(),
+      currency: z.string().optional(),
+      parts: z.array(z.looseObject({ leg: z.string(), vendor: z.string(), model: z.string(), quantity: z.number(), unit: z.string(), amount: z.string() })).optional(),
+      unknown: z.array(z.looseObject({ leg: z.string(), vendor: z.string(), model: z.string(), quantity: z.number(), unit: z.string() })).optional(),
+    })
+    .optional(),
   latency: z.record(z.string(), z.unknown()).optional(),
   recording_url: z.string().nullish(),
 });
@@ -76,6 +84,25 @@ export const apiKeyShape = z.looseObject({
   created_at: z.string(),
   last_used_at: z.string().nullish(),
   expires_at: z.string().nullish(),
+});
+
+/** A document that agents answer from. */
+export const documentShape = z.looseObject({
+  uuid: z.string(),
+  name: z.string(),
+  mode: z.string(),
+  text_length: z.number(),
+  chunk_count: z.number(),
+  created_at: z.string(),
+});
+
+/** A part of a document that answers a query. */
+export const passageShape = z.looseObject({
+  document_name: z.string(),
+  heading: z.array(z.string()),
+  page: z.number().nullable(),
+  score: z.number(),
+  text: z.string(),
 });
 
 /** A stored telephony configuration; its secrets never leave the server. */

@@ -2,24 +2,24 @@ import type { Config } from '../config.js';
 
 import { defaultVendorOf } from '../speech/models.js';
 import { builtinVoiceName, findVendor } from '../speech/registry.js';
-import type { Leg } from '../speech/vendor.js';
+import type { CascadedLeg } from '../speech/vendor.js';
 import type { RunningNode } from './node.js';
 
-const legs: readonly (readonly [Leg, string])[] = [
+const legs: readonly (readonly [CascadedLeg, string])[] = [
   ['stt', 'hearing'],
   ['llm', 'thinking'],
   ['tts', 'speaking'],
 ];
 
 /** What an operator needs to see once the server is up. */
-export function bannerLines(node: Pick<RunningNode, 'publicUrl' | 'setupToken'>, config: Config, version: string): string[] {
+export function bannerLines(node: Pick<RunningNode, 'publicUrl' | 'setupToken' | 'voiceActivity'>, config: Config, version: string): string[] {
   const { publicUrl, setupToken } = node;
   const database = config.databaseUrl === null ? `embedded PostgreSQL in ${config.dataDir}` : 'PostgreSQL at DATABASE_URL';
   return [
     `Agent Stream ${version} · ${database}`,
     `├─ API      ${publicUrl}/api/v1   (OpenAPI at /api/v1/openapi.json)`,
     `├─ Stream   ${publicUrl.replace(/^http/, 'ws')}/api/v1/agent-stream/{provider}/{agent_uuid}`,
-    `├─ Vendors  ${legs.map(([leg, verb]) => `${verb}: ${describeVendor(leg, config)}`).join(' · ')}`,
+    `├─ Vendors  ${legs.map(([leg, verb]) => `${verb}: ${describeVendor(leg, config)}`).join(' · ')} · voice activity: ${node.voiceActivity}`,
     setupToken === null
       ? '└─ Next     agent-stream agents list · agent-stream call · agent-stream doctor'
       : `└─ Set up   ${publicUrl}/setup#${setupToken}   (one time)`,
@@ -27,7 +27,7 @@ export function bannerLines(node: Pick<RunningNode, 'publicUrl' | 'setupToken'>,
 }
 
 /** The vendor of agents that choose none. */
-function describeVendor(leg: Leg, { env }: Config): string {
+function describeVendor(leg: CascadedLeg, { env }: Config): string {
   const name = defaultVendorOf(leg, env);
   if (findVendor(name)?.isSimulated !== true) return name;
   return leg === 'tts' ? `${name} (simulated, ${builtinVoiceName()})` : `${name} (simulated)`;

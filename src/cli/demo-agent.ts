@@ -19,7 +19,7 @@ const demoSettings = {
 };
 
 /** Who owns the demo's agent: the holder of the data directory's API key; on an empty database a new organization and key. */
-async function findOwner(store: Store, dataDir: string): Promise<Omit<Principal, 'apiKeyId'>> {
+export async function ensureLocalOwner(store: Store, dataDir: string): Promise<Omit<Principal, 'apiKeyId'>> {
   const path = join(dataDir, cliApiKeyFile);
   const key = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null;
@@ -49,7 +49,7 @@ const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 /** Finds or creates what the demo's call needs: an owner, the agent, and the telephony configuration of the simulator's domain. */
 export async function ensureDemoAgent(store: Store, dataDir: string): Promise<Agent> {
-  const { organizationId, userId } = await findOwner(store, dataDir);
+  const { organizationId, userId } = await ensureLocalOwner(store, dataDir);
   const account = SIMULATOR_DOMAIN;
   if ((await store.telephonyConfigs.find(organizationId, 'cloudonix', account)) === null) {
     const credentials = { domain_id: account, bearer_token: SIMULATOR_BEARER_TOKEN };

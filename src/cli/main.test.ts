@@ -87,7 +87,7 @@ describe('the command line itself', () => {
   it('prints help and version with status 0', async () => {
     const help = await cli('http://127.0.0.1:1', '--help');
     expect(help.status).toBe(exitCodes.ok);
-    for (const name of ['serve', 'demo', 'call', 'agents', 'runs', 'keys', 'doctor']) expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+    for (const name of ['serve', 'demo', 'call', 'agents', 'runs', 'documents', 'keys', 'doctor']) expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
     const version = await cli('http://127.0.0.1:1', '--version');
     expect(version.status).toBe(exitCodes.ok);
     expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/);

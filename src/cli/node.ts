@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { createRunAnalysis } from '../after-call/analyse-run.js';
 import { createWebhookDelivery, type WebhookDeliveryOptions } from '../after-call/deliver-webhook.js';
 import { createMetronome } from '../audio/pacer.js';
 import { sleep, systemClock, type Clock } from '../base/clock.js';
@@ -8,25 +9,36 @@ import { createGuardedEgress } from '../base/guarded-fetch.js';
 import type { Log } from '../base/log.js';
 import { openAgentCache } from '../call/agent-cache.js';
 import { createCallDirectory, type CallDirectory } from '../call/call-directory.js';
+import { createChatDesk } from '../call/chat-desk.js';
 import { createPhraseCache } from '../call/phrase-cache.js';
+import { openJudgeModel } from '../call/judge-models.js';
 import { openRecordings, type Recordings } from '../call/recordings.js';
 import { createRefusals } from '../call/refusals.js';
-import { createModelResolver, createWorkflowResolver } from '../call/resolvers.js';
+import { createKnowledgeResolver, type KnowledgeResolver } from '../call/knowledge-resolver.js';
+import { createModelResolver, createWorkflowResolver, type ModelResolver } from '../call/resolvers.js';
+import { createToolRunner, type ToolRunner } from '../call/tools/run-tool.js';
+import type { ReceiverOptions } from '../call/receive-call.js';
 import { createTransferDesk } from '../call/transfer-desk.js';
 import { createWarmUps } from '../call/warm-ups.js';
 import type { Config } from '../config.js';
+import { createFileReader } from '../knowledge/file-reader.js';
+import { createKnowledgeBase, type KnowledgeBase } from '../knowledge/knowledge.js';
 import { createAgentRules } from '../http/agent-rules.js';
 import { createAgentStreamEndpoint } from '../http/agent-stream.js';
 import { createApp } from '../http/app.js';
 import { createMetrics, type Metrics } from '../http/metrics.js';
 import { startServer } from '../http/server.js';
+import type { AppServices } from '../http/services.js';
 import { openSetup } from '../http/setup.js';
 import { createEventWriters } from '../runs/event-writer.js';
 import { startLeases } from '../runs/leases.js';
 import { startRecordingSweeper } from '../runs/recording-sweeper.js';
 import { startSweeper, type Sweeper } from '../runs/sweeper.js';
+import { testCredential } from '../speech/credential-test.js';
 import { modelsSchema } from '../speech/models.js';
 import { vendors } from '../speech/registry.js';
+import type { VendorReach } from '../speech/vendor-context.js';
+import type { VoiceActivityName } from '../speech/voice-activity.js';
 import { startEmbeddedPostgres } from '../store/embedded-postgres.js';
 import { startJobQueue, type JobTask } from '../store/job-queue.js';
 import { openStore } from '../store/postgres-store.js';
@@ -35,6 +47,7 @@ import type { Store, TelephonyConfig } from '../store/store.js';
 import type { ProviderControl } from '../telephony/provider.js';
 import { findProvider, providers } from '../telephony/registry.js';
 import { leaveLocalApiKey, withLocalApiKey } from './local-api-key.js';
+import { openVoiceActivity } from './open-voice-activity.js';
 
 /** How long stopping waits for runs to be finalised; the sweeper of the next start ends the rest. */
 const SETTLE_TIMEOUT_MS = 10_000;
@@ -47,6 +60,8 @@ export interface RunningNode {
   readonly publicUrl: string;
   readonly store: Store;
   readonly directory: CallDirectory;
+  /** What finds the callers' voices. */
+  readonly voiceActivity: VoiceActivityName;
   /** For the set-up link; null where the installation is set up. */
   readonly setupToken: string | null;
   /** Takes no new calls and waits for the last one, at most for the drain time-out; `signal` cuts it short. */
@@ -60,17 +75,32 @@ function createDisposal() {
   const closers: (() => Promise<void> | void)[] = [];
   return {
     add: (close: () => Promise<void> | void) => void closers.push(close),
+    /** Takes over what has just been opened. */
+    own<Thing extends { close(): Promise<void> | void }>(thing: Thing): Thing {
+      closers.push(() => thing.close());
+      return thing;
+    },
     async run() {
       for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close();
     },
   };
 }
 
+/** How a node is started. */
+export interface NodeOptions {
+  readonly log: Log;
+  readonly version: string;
+  /** Default: real time. */
+  readonly clock?: Clock;
+  /** For evaluations: stands between tools and the network. Default: nothing does. */
+  readonly stubTools?: (real: typeof fetch) => typeof fetch;
+}
+
 /**
  * Builds and starts a node: database, call machinery, HTTP server.
  * @throws AgentStreamError `configuration-invalid`, `database-unavailable`, `data-directory-in-use`; what was opened is closed
  */
-export async function startNode(config: Config, options: { log: Log; version: string; clock?: Clock }): Promise<RunningNode> {
+export async function startNode(config: Config, options: NodeOptions): Promise<RunningNode> {
   const disposal = createDisposal();
   try {
     return await composeNode(config, { clock: systemClock, ...options }, disposal);
@@ -103,30 +133,31 @@ function createShutdown(): AbortController {
 
 async function composeNode(
   config: Config,
-  { clock, log, version }: { clock: Clock; log: Log; version: string },
+  { clock, log, version, stubTools = (real) => real }: NodeOptions & { clock: Clock },
   disposal: ReturnType<typeof createDisposal>,
 ): Promise<RunningNode> {
   const nodeId = randomUUID();
   const shutdown = createShutdown();
+  const openingVoiceActivity = openVoiceActivity(config, { clock, log });
+  disposal.add(async () => (await openingVoiceActivity).close());
   const { store, secretKey, isExclusive, startQueue } = await openDatabase(config, log, clock, disposal);
   await bootstrap(store, config, log);
 
-  const directory = createCallDirectory({ maxCalls: config.maxCalls, notifications: store.notifications, clock, log });
-  disposal.add(() => directory.close());
+  const directory = disposal.own(createCallDirectory({ maxCalls: config.maxCalls, notifications: store.notifications, clock, log }));
   const metrics = createMetrics({ activeCalls: () => directory.activeCount(), maxCalls: () => directory.maxCalls });
-  const agents = await openAgentCache({ store, clock, log });
-  disposal.add(() => agents.close());
+  const agents = disposal.own(await openAgentCache({ store, clock, log }));
   const setup = withLocalApiKey(await openSetup(store.accounts), { store, dataDir: config.dataDir, log });
-  const eventWriters = createEventWriters({ store, clock, log });
-  disposal.add(() => eventWriters.close());
+  const eventWriters = disposal.own(createEventWriters({ store, clock, log }));
   const recordings = await openRecordings(config.dataDir, log);
   const sweeper = startRunUpkeep({ store, nodeId, isExclusive, directory, recordings, clock, log }, disposal);
 
   let publicUrl = config.publicUrl;
   const egress = config.allowPrivateNetworks ? undefined : createGuardedEgress();
-  const transfers = createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log });
-  disposal.add(() => transfers.close());
+  const { knowledge, documents, toolsOf } = openTools({ store, clock, log, fetch: stubTools(egress?.fetch ?? fetch) });
+  const transfers = disposal.own(createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log }));
   const createControl = controlFactory(config, clock);
+  const models = createModelResolver({ store, env: config.env, clock, fetch, egress });
+  const voiceActivity = await openingVoiceActivity;
   const endpoint = createAgentStreamEndpoint({
     store,
     clock,
@@ -140,17 +171,16 @@ async function composeNode(
     transfers,
     createControl,
     metronome: createMetronome(clock, { onLateness: (latenessMs) => metrics.frameSent(latenessMs) }),
+    voiceActivity,
     phrases: createPhraseCache(),
     recordings,
     workflows: createWorkflowResolver(),
-    models: createModelResolver({ store, env: config.env, clock, fetch, egress }),
+    ...{ models, documentFetch: egress?.fetch ?? fetch },
     warmUps: createWarmUps(),
     shutdown: shutdown.signal,
-    onRefused: (code) => metrics.handshakeRejected(code),
-    onVendorFailed: (leg, vendor, code) => metrics.vendorFailed(leg, vendor, code),
-    onVendorFallover: ({ leg, from, to, code }) => metrics.vendorFellOver({ leg, from: from.vendor, to: to.vendor, kind: code }),
-    onGapHeard: (gapMs) => metrics.turnGapHeard(gapMs),
-    onEnded: (provider, endReason) => metrics.callEnded(provider, endReason),
+    documents,
+    toolsOf,
+    ...callCounters(metrics),
   });
   disposal.add(() => endpoint.close());
 
@@ -164,18 +194,20 @@ async function composeNode(
     setup,
     createControl,
     providers: Object.values(providers),
-    vendors: vendors.map(({ name, apiKeyEnv }) => ({ name, needsKey: apiKeyEnv !== null })),
+    ...vendorServices({ env: config.env, clock, fetch, egress }),
     agentRules: createAgentRules(modelsSchema),
+    fileReader: createFileReader(clock),
+    knowledge,
     liveCalls: directory,
+    ...{ toolsOf, chats: createChatDesk({ store, models, documents, toolsOf, clock }) },
     publicUrl: () => publicUrl,
     onTransferCallback: (provider, ...post) => transfers.of(provider).deliver(...post),
   });
   await sweeper.firstSweep;
-  const server = await startServer({ app, config, clock, log, onUpgrade: endpoint.handleUpgrade });
-  disposal.add(() => server.close());
+  const server = disposal.own(await startServer({ app, config, clock, log, onUpgrade: endpoint.handleUpgrade }));
   if (config.port === 0 && config.env['AGENT_STREAM_PUBLIC_URL'] === undefined) publicUrl = server.url;
 
-  startQueue(afterCallTasks({ store, clock, log, fetch: egress?.fetch ?? fetch, publicUrl: () => publicUrl, version, metrics }));
+  startQueue(afterCallTasks({ store, models, clock, log, fetch: egress?.fetch ?? fetch, publicUrl: () => publicUrl, version, metrics }));
 
   let hasDrained = false;
   return {
@@ -183,6 +215,7 @@ async function composeNode(
     publicUrl,
     store,
     directory,
+    voiceActivity: voiceActivity.name,
     setupToken: setup.token,
     async drain(signal) {
       server.beginDrain();
@@ -199,6 +232,36 @@ async function composeNode(
   };
 }
 
+/** What is counted of calls. */
+const callCounters = (
+  metrics: Metrics,
+): Pick<ReceiverOptions, 'onRefused' | 'onVendorFailed' | 'onVendorFallover' | 'onGapHeard' | 'onEnded'> => ({
+  onRefused: (code) => metrics.handshakeRejected(code),
+  onVendorFailed: (leg, vendor, code) => metrics.vendorFailed(leg, vendor, code),
+  onVendorFallover: ({ leg, from, to, code }) => metrics.vendorFellOver({ leg, from: from.vendor, to: to.vendor, kind: code }),
+  onGapHeard: (gapMs) => metrics.turnGapHeard(gapMs),
+  onEnded: (provider, endReason) => metrics.callEnded(provider, endReason),
+});
+
+/** What runs the tools of each organization. */
+function openTools(options: { store: Store; clock: Clock; log: Log; fetch: typeof globalThis.fetch }): {
+  readonly knowledge: KnowledgeBase;
+  readonly documents: KnowledgeResolver;
+  readonly toolsOf: (organizationId: string) => ToolRunner;
+} {
+  const { store, clock, log, fetch } = options;
+  const knowledge = createKnowledgeBase(store.documents);
+  const toolsOf = (organizationId: string) =>
+    createToolRunner({
+      clock,
+      fetch,
+      credentialOf: (uuid) => store.tools.credentialOf(organizationId, uuid),
+      searchDocuments: (uuids, text) => knowledge.search(organizationId, uuids, { text }),
+      onFault: (error) => log.error('A tool broke', { error: error instanceof Error ? error.message : String(error) }),
+    });
+  return { knowledge, documents: createKnowledgeResolver(knowledge), toolsOf };
+}
+
 /** Control over the calls of a telephony configuration, at its provider's API. */
 function controlFactory({ env }: Pick<Config, 'env'>, clock: Clock): (telephonyConfig: TelephonyConfig) => ProviderControl {
   return ({ provider: name, credentials }) => {
@@ -208,17 +271,29 @@ function controlFactory({ env }: Pick<Config, 'env'>, clock: Clock): (telephonyC
   };
 }
 
+/** What the API knows of vendors. */
+function vendorServices(reach: VendorReach): Pick<AppServices, 'vendors' | 'testVendorKey'> {
+  return {
+    vendors: vendors.map(({ name, apiKeyEnv }) => ({ name, needsKey: apiKeyEnv !== null })),
+    testVendorKey: (vendor, credential, signal) => testCredential(vendor, credential, reach, signal),
+  };
+}
+
 /** The jobs of after a call, by name. */
 function afterCallTasks(
-  options: Pick<WebhookDeliveryOptions, 'store' | 'clock' | 'log' | 'fetch' | 'publicUrl'> & { version: string; metrics: Metrics },
+  options: Pick<WebhookDeliveryOptions, 'clock' | 'log' | 'fetch' | 'publicUrl'> & { store: Store; models: ModelResolver; version: string; metrics: Metrics },
 ): Readonly<Record<string, JobTask>> {
-  const { metrics, version } = options;
+  const { metrics, version, models } = options;
   const deliver = createWebhookDelivery({
     ...options,
     userAgent: `agent-stream/${version}`,
     onAttempt: (outcome) => metrics.webhookAttempted(outcome),
   });
-  return { 'deliver-webhook': ({ deliveryId }, signal) => deliver(String(deliveryId), signal) };
+  const analyse = createRunAnalysis({ ...options, openJudge: (organizationId, settings, model) => openJudgeModel(models, { organizationId, settings, model }) });
+  return {
+    'deliver-webhook': ({ deliveryId }, signal) => deliver(String(deliveryId), signal),
+    'analyse-run': ({ runId }, signal) => analyse(String(runId), signal),
+  };
 }
 
 /** Keeps the leases of this node's runs, ends the runs of nodes that died, and deletes recordings whose time is over. */

@@ -20,9 +20,23 @@ export function describeRun(run: RunAnswer): string[] {
     ['created', `${formatTime(run.created_at)} UTC`],
     ['duration', formatDuration(run.duration_ms)],
     ['recording', formatValue(run.recording_url)],
+    ...costRows(run.cost),
     ...Object.entries(run.gathered_context).map(([name, value]) => [`gathered ${name}`, formatValue(value)] as const),
   ];
   return [run.name, ...rows.map(([name, value]) => `  ${printable(name).padEnd(24)} ${printable(value)}`)];
+}
+
+/** The total, and what it does not hold. */
+function costRows(cost: RunAnswer['cost']): readonly (readonly [string, string])[] {
+  if (cost?.total === undefined) return [];
+  const { total, currency = '', parts = [], unknown = [] } = cost;
+  const of = ({ leg, vendor, model, quantity, unit }: { leg: string; vendor: string; model: string; quantity: number; unit: string }) =>
+    [`${quantity} ${unit}${quantity === 1 ? '' : 's'}`, [vendor, model].filter((name) => name !== '').join(' '), `(${leg})`].join(' ');
+  return [
+    ['cost', `${total} ${currency}`.trim()],
+    ...parts.map((part) => ['', `${part.amount}  ${of(part)}`] as const),
+    ...unknown.map((part) => ['', `unknown   ${of(part)}`] as const),
+  ];
 }
 
 /** One line: which run it is, how it stands, and where the rest is. */

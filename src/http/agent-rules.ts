@@ -3,7 +3,9 @@ import { isPrototypeKey } from '../base/json.js';
 import { compileWorkflow, type Problem as WorkflowProblem } from '../workflow/compile.js';
 import { defaultDocument } from '../workflow/default-document.js';
 import { issueProblems } from '../workflow/problems.js';
-import { defaultSettings, parseSettings } from '../workflow/settings.js';
+import { knownToolsOf } from '../workflow/tools/tool-definition.js';
+import { importAgent } from '../workflow/import/import-agent.js';
+import { createSettingsSchema, defaultSettings, parseSettings } from '../workflow/settings.js';
 import { MAX_VARIABLES, MAX_VARIABLES_BYTES, MAX_VARIABLE_NAME_LENGTH } from '../workflow/variables.js';
 import type { AgentContent } from '../store/store.js';
 import type { AgentRules, Problem } from './services.js';
@@ -31,12 +33,13 @@ function problemsOfVariables(variables: AgentContent['variables']): readonly Pro
 export function createAgentRules(modelsSchema: z.ZodType): AgentRules {
   return {
     starterWorkflow: () => structuredClone(defaultDocument),
-    check({ workflow, settings, variables }) {
+    check({ workflow, settings, variables }, tools) {
       const parsed = parseSettings(settings, modelsSchema);
       const compiled = compileWorkflow(workflow, {
         forPublish: true,
         knownVariables: [...builtInVariables, ...Object.keys(variables)],
         settings: parsed.ok ? parsed.settings : defaultSettings,
+        tools: knownToolsOf(tools),
       });
       return {
         problems: [
@@ -47,6 +50,7 @@ export function createAgentRules(modelsSchema: z.ZodType): AgentRules {
         warnings: compiled.ok ? compiled.warnings.map(toProblem) : [],
       };
     },
+    readExport: (document, known) => importAgent(document, { known, settingsSchema: createSettingsSchema(modelsSchema) }),
     problemsOfModels(models) {
       const parsed = modelsSchema.safeParse(models);
       if (parsed.success) return [];

@@ -9,11 +9,15 @@ import { createNotFoundHandler, type PathMethods } from './not-found.js';
 import { openApiOptions } from './open-api.js';
 import { parseJsonBody } from './json-body.js';
 import { createErrorHandler, problemDocument, problemOf, sendProblem } from './problems.js';
+import { agentImportRoutes } from './routes/agent-import.js';
 import { agentVersionRoutes } from './routes/agent-versions.js';
 import { agentRoutes } from './routes/agents.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
+import { chatRoutes } from './routes/chats.js';
+import { documentRoutes } from './routes/documents.js';
 import { operationRoutes } from './routes/operations.js';
 import { organizationRoutes } from './routes/organization.js';
+import { pricesRoutes } from './routes/prices.js';
 import { runControlRoutes } from './routes/run-control.js';
 import { runEventRoutes } from './routes/run-events.js';
 import { runRecordingRoutes } from './routes/run-recording.js';
@@ -24,6 +28,7 @@ import { streamUrlRoutes } from './routes/stream-urls.js';
 import { telephonyCallbackRoutes } from './routes/telephony-callbacks.js';
 import { telephonyConfigRoutes } from './routes/telephony-configs.js';
 import { telephonyProviderRoutes } from './routes/telephony-providers.js';
+import { toolRoutes } from './routes/tools.js';
 import { vendorCredentialRoutes } from './routes/vendor-credentials.js';
 import { webhookDeliveryRoutes, webhookEndpointRoutes } from './routes/webhook-endpoints.js';
 import { createHttpServer, refuseBrokenRequest, streamPathPrefix } from './server.js';
@@ -36,6 +41,8 @@ function protectedRoutes(services: AppServices, authenticator: Authenticator): r
   return [
     agentRoutes(services),
     agentVersionRoutes(services),
+    agentImportRoutes(services),
+    chatRoutes(services),
     streamUrlRoutes(services),
     telephonyConfigRoutes(services),
     telephonyProviderRoutes(services),
@@ -44,8 +51,11 @@ function protectedRoutes(services: AppServices, authenticator: Authenticator): r
     runRecordingRoutes(services),
     runControlRoutes(services),
     organizationRoutes(services),
+    pricesRoutes(services),
     apiKeyRoutes(services, authenticator),
     vendorCredentialRoutes(services),
+    documentRoutes(services),
+    toolRoutes(services),
     webhookEndpointRoutes(services),
     webhookDeliveryRoutes(services),
   ];

@@ -1,8 +1,17 @@
 import type { Clock } from '../base/clock.js';
+import type { ErrorCode } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { Config } from '../config.js';
+import type { FileReader } from '../knowledge/file-reader.js';
+import type { KnowledgeBase } from '../knowledge/knowledge.js';
 import type { AgentContent, RunCommand, Store, TelephonyConfig } from '../store/store.js';
 import type { ProviderControl, ProviderModule, TransferProgress } from '../telephony/provider.js';
+import type { ToolDefinition } from '../workflow/tools/tool-definition.js';
+import type { ChatDesk } from '../call/chat-desk.js';
+import type { ToolRunner } from '../call/tools/run-tool.js';
+import type { ImportResult } from '../workflow/import/import-agent.js';
+import type { KnownReferences } from '../workflow/import/import-node.js';
+import type { JsonRecord } from '../base/json.js';
 import type { Metrics } from './metrics.js';
 import type { Setup } from './setup.js';
 
@@ -45,8 +54,10 @@ export interface AgentCheck {
 export interface AgentRules {
   /** The document of an agent that is created without one. */
   starterWorkflow(): unknown;
-  /** Checks workflow, settings, models and variables as they must be to be published. */
-  check(content: AgentContent): AgentCheck;
+  /** Checks workflow, settings, models and variables as they must be to be published. `tools`: all that the organization has. */
+  check(content: AgentContent, tools: readonly ToolDefinition[]): AgentCheck;
+  /** Reads an exported agent, ours or Dograh's. What it gives may still have problems: {@link check} tells them. */
+  readExport(document: JsonRecord, known: KnownReferences): ImportResult;
   /** Every problem of a `settings.models` value alone, as the organization's default holds it. */
   problemsOfModels(models: unknown): readonly Problem[];
 }
@@ -56,6 +67,15 @@ export interface KnownVendor {
   readonly name: string;
   /** False: the vendor takes no key, so that none can be stored. */
   readonly needsKey: boolean;
+}
+
+/** What became of one leg of a vendor's test; see {@link AppServices.testVendorKey}. */
+export interface VendorLegTest {
+  readonly leg: 'stt' | 'llm' | 'tts' | 'realtime';
+  readonly model: string;
+  readonly timeToFirstByteMs: number | null;
+  /** Null: it works. */
+  readonly failure: { readonly code: ErrorCode; readonly message: string } | null;
 }
 
 /** Everything the HTTP application is built from. */
@@ -70,12 +90,20 @@ export interface AppServices {
   readonly vendors: readonly KnownVendor[];
   readonly agentRules: AgentRules;
   readonly liveCalls: LiveCalls;
+  readonly fileReader: FileReader;
+  readonly knowledge: KnowledgeBase;
+  /** What runs the tools of an organization: the same as in its calls. */
+  readonly toolsOf: (organizationId: string) => ToolRunner;
+  /** Conversations in writing. */
+  readonly chats: ChatDesk;
   readonly setup: Setup;
   readonly metrics: Metrics;
   /** The origin clients and providers reach this server at: `config.publicUrl`, or the actual port where `PORT` is 0. */
   readonly publicUrl: () => string;
   /** REST control with the configuration's credential; the caller may share one per configuration. */
   createControl(telephonyConfig: TelephonyConfig): ProviderControl;
+  /** Tries a vendor's key on each leg that the vendor has; bounded in time. Rejects with the signal's reason where it aborts. */
+  testVendorKey(vendor: string, credential: { apiKey: string; baseUrl?: string | undefined }, signal: AbortSignal): Promise<readonly VendorLegTest[]>;
   /** Gives what a provider posted about a warm transfer to the call that waits, whichever node holds it. False for a URL that was never given out. */
   onTransferCallback(provider: string, transferId: string, secret: string, progress: TransferProgress | null): boolean;
   /** Requests per minute and client address beyond which 429 is answered. Default {@link defaultRequestsPerMinute}. */

@@ -8,7 +8,7 @@ import type { ExchangeStats } from './media-exchange.js';
 import type { ConversationTurn } from './turn-log.js';
 
 /** How long the caller waits for an answer before speaking or going on regardless. */
-const ANSWER_TIMEOUT_MS = 15_000;
+export const ANSWER_TIMEOUT_MS = 15_000;
 
 /** What a person takes to begin after the other has clearly finished, on top of the pause that shows it. */
 const REACTION_MS = 100;
@@ -34,7 +34,8 @@ export interface CallerPart {
 /** One scripted call. */
 export interface ScriptedCallOptions {
   readonly carrier: Omit<CarrierOptions, 'onEvent' | 'onFrame'>;
-  readonly part: CallerPart;
+  /** A script; or a caller who decides as the call goes, and hangs up. */
+  readonly part: CallerPart | CallerMind;
   /** Understands what the caller hears. */
   readonly recogniser: SpeechToText;
   /** After this the caller hangs up, wherever the script is. */
@@ -58,7 +59,7 @@ export interface CallResult {
 }
 
 /** Lets steps wait for something to become true in the call, checked after every frame. */
-interface FrameWaits {
+export interface FrameWaits {
   /** False where `timeoutMs` of the call passed, or the call ended, first. */
   until(isTrue: () => boolean, timeoutMs: number): Promise<boolean>;
   check(atMs: number): void;
@@ -92,8 +93,8 @@ function createFrameWaits(): FrameWaits {
   };
 }
 
-/** What the steps act on. */
-interface Stage {
+/** What a caller acts on. */
+export interface CallerStage {
   readonly stream: CarrierStream;
   readonly conversation: Conversation;
   readonly waits: FrameWaits;
@@ -102,8 +103,11 @@ interface Stage {
   lastActMs: number;
 }
 
+/** Plays the caller's side of one call. Every wait ends with the call. */
+export type CallerMind = (stage: CallerStage) => Promise<void>;
+
 /** `reactMs` after the agent's turn that answers the caller's last act. */
-async function waitForAnswer(stage: Stage): Promise<void> {
+async function waitForAnswer(stage: CallerStage): Promise<void> {
   const { conversation, waits } = stage;
   const hasAnswered = () => conversation.agentTurnStartMs > stage.lastActMs;
   if (!(await waits.until(hasAnswered, ANSWER_TIMEOUT_MS))) return void stage.problems.push('the agent gave no answer');
@@ -111,7 +115,7 @@ async function waitForAnswer(stage: Stage): Promise<void> {
   await waits.until(() => false, REACTION_MS);
 }
 
-async function waitToSpeak(stage: Stage, when: SpeakWhen): Promise<void> {
+async function waitToSpeak(stage: CallerStage, when: SpeakWhen): Promise<void> {
   const { conversation, stream, waits } = stage;
   if (when.type === 'at-once') return;
   if (when.type === 'agent-finished') return waitForAnswer(stage);
@@ -122,7 +126,8 @@ async function waitToSpeak(stage: Stage, when: SpeakWhen): Promise<void> {
   if (!(await waits.until(isDue, ANSWER_TIMEOUT_MS + when.afterMs))) stage.problems.push('the agent did not speak long enough to be interrupted');
 }
 
-async function pressKeys(stage: Stage, digits: string): Promise<void> {
+/** Presses keys of a phone, one after the other. */
+export async function pressKeys(stage: CallerStage, digits: string): Promise<void> {
   for (const digit of digits) {
     stage.lastActMs = stage.stream.nowMs();
     stage.stream.sendDtmf(digit);
@@ -131,7 +136,7 @@ async function pressKeys(stage: Stage, digits: string): Promise<void> {
   }
 }
 
-async function doStep(stage: Stage, step: CallerStep, clip: Uint8Array | undefined): Promise<void> {
+async function doStep(stage: CallerStage, step: CallerStep, clip: Uint8Array | undefined): Promise<void> {
   switch (step.type) {
     case 'say':
     case 'play-wav': {
@@ -155,7 +160,7 @@ async function doStep(stage: Stage, step: CallerStep, clip: Uint8Array | undefin
 }
 
 /** Runs the script to its end or the call's; then stays on the line for a while and hangs up. */
-async function playPart(stage: Stage, part: CallerPart): Promise<void> {
+async function playPart(stage: CallerStage, part: CallerPart): Promise<void> {
   for (const [index, step] of part.steps.entries()) await doStep(stage, step, part.clips.get(index));
   await stage.waits.until(() => false, part.lingerMs);
   stage.stream.hangUp();
@@ -208,8 +213,10 @@ export async function runScriptedCall(options: ScriptedCallOptions): Promise<Cal
   });
   options.onStream?.(stream);
 
+  const { part } = options;
+  const play: CallerMind = typeof part === 'function' ? part : (stage) => playPart(stage, part);
   const playing = stream.opened.then((isOpen) =>
-    isOpen ? playPart({ stream, conversation, waits, problems, lastActMs: -1 }, options.part) : undefined,
+    isOpen ? play({ stream, conversation, waits, problems, lastActMs: -1 }) : undefined,
   );
   const ending = await stream.ended;
   waits.close();

@@ -3,7 +3,7 @@ import { createSpeechTracker, type SpeechTracker } from './speech-tracker.js';
 import { createTurnLog, type ConversationTurn, type OpenTurn, type TurnLog } from './turn-log.js';
 
 /** Silence after which a speaker's turn counts as over. */
-const TURN_PAUSE_MS = 700;
+export const TURN_PAUSE_MS = 700;
 
 /** What a conversation reports. */
 export interface ConversationCallbacks {

@@ -24,8 +24,11 @@ export type FakeBehaviour =
   /** Cuts the connection. */
   | { readonly type: 'reset' };
 
+/** Statuses that a dial fails with. */
+export const dialFailures = ['busy', 'noanswer', 'cancel', 'congestion', 'failed'] as const;
+
 /** What a warm transfer's destination does: it joins the conference, stays silent, or the dial fails with a status. */
-export type FakeDialOutcome = 'join' | 'silent' | 'busy' | 'noanswer' | 'cancel' | 'congestion' | 'failed';
+export type FakeDialOutcome = 'join' | 'silent' | (typeof dialFailures)[number];
 
 /** A session as the fake keeps it. */
 export interface FakeSession {
@@ -63,6 +66,8 @@ export interface FakeCloudonix {
   /** Makes the operation's next requests go wrong, one after the other (`forever`: all of them); an empty list heals it. */
   setBehaviour(operation: FakeOperation, behaviours: readonly FakeBehaviour[], options?: { readonly forever?: boolean }): void;
   setDialOutcome(outcome: FakeDialOutcome): void;
+  /** What the next transfers of a domain's calls come to, cold ones too, one after the other; after the last one {@link setDialOutcome} counts again. */
+  planTransfers(domain: string, outcomes: readonly FakeDialOutcome[]): void;
   /** Returns how to stop listening. */
   on<Name extends keyof FakeCloudonixEvents>(name: Name, listener: (event: FakeCloudonixEvents[Name]) => void): () => void;
   close(): Promise<void>;
@@ -135,7 +140,9 @@ type Listeners = { [Name in keyof FakeCloudonixEvents]: Set<(event: FakeCloudoni
 function createAccount(options: FakeCloudonixOptions, clock: Clock) {
   const sessions = new Map<string, FakeSession>();
   const listeners: Listeners = { hangup: new Set(), application: new Set(), dial: new Set() };
+  const transferPlans = new Map<string, FakeDialOutcome[]>();
   let dialOutcome: FakeDialOutcome = 'join';
+  const nextOutcome = (domain: string) => transferPlans.get(domain)?.shift() ?? dialOutcome;
 
   function emit<Name extends keyof FakeCloudonixEvents>(name: Name, event: FakeCloudonixEvents[Name]): void {
     for (const listener of [...listeners[name]]) listener(event);
@@ -162,7 +169,7 @@ function createAccount(options: FakeCloudonixOptions, clock: Clock) {
     const token = randomUUID();
     sessions.set(token, { domain: route.domain, token, status: 'ringing', endTimeMs: undefined });
     emit('dial', { domain: route.domain, token, destination, cxml });
-    void postProgress(textField(body, 'callback'), token, dialOutcome);
+    void postProgress(textField(body, 'callback'), token, nextOutcome(route.domain));
     return { status: 200, body: { domainId: 1, destination, direction: 'outbound-api', token } };
   }
 
@@ -192,7 +199,11 @@ function createAccount(options: FakeCloudonixOptions, clock: Clock) {
       emit('hangup', { domain: route.domain, token: route.token });
       return { status: 204 };
     }
-    emit('application', { domain: route.domain, token: route.token, cxml: textField(body, 'cxml') });
+    const cxml = textField(body, 'cxml');
+    // A caller who is moved into a conference is at the end of a warm transfer, whose outcome was told when its destination was dialled.
+    const isCold = transferPlans.has(route.domain) && !cxml.includes('<Conference');
+    if (isCold && nextOutcome(route.domain) !== 'join') return { status: 409, body: { status: false, message: 'The call cannot be transferred' } };
+    emit('application', { domain: route.domain, token: route.token, cxml });
     return { status: 200, body: { domainId: 1, token: route.token } };
   }
 
@@ -203,6 +214,7 @@ function createAccount(options: FakeCloudonixOptions, clock: Clock) {
     isAuthorized: (domain: string, header: string | undefined) =>
       Object.hasOwn(options.domains, domain) && header === `Bearer ${options.domains[domain]?.bearerToken}`,
     setDialOutcome: (outcome: FakeDialOutcome) => void (dialOutcome = outcome),
+    planTransfers: (domain: string, outcomes: readonly FakeDialOutcome[]) => void transferPlans.set(domain, [...outcomes]),
   };
 }
 
@@ -280,6 +292,7 @@ export async function startFakeCloudonix(options: FakeCloudonixOptions): Promise
     },
     setBehaviour: (operation, behaviours, { forever = false } = {}) => faults.set(operation, behaviours, forever),
     setDialOutcome: account.setDialOutcome,
+    planTransfers: account.planTransfers,
     on(name, listener) {
       account.listeners[name].add(listener);
       return () => void account.listeners[name].delete(listener);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../base/clock.js';
-import { DEFAULT_LINGER_MS, runScriptedCall, type CallResult } from './caller.js';
+import { DEFAULT_LINGER_MS, runScriptedCall, type CallerMind, type CallResult } from './caller.js';
 import type { CallerStep } from './caller-script.js';
 import type { CarrierEvent } from './carrier.js';
 import type { CarrierFault } from './carrier-faults.js';
@@ -40,7 +40,8 @@ export interface PlaceCallOptions {
   readonly echoMarks?: MarkEcho | undefined;
   readonly faults?: readonly CarrierFault[] | undefined;
   readonly customParameters?: Readonly<Record<string, string>> | undefined;
-  readonly steps: readonly CallerStep[];
+  /** A script; or a caller who decides as the call goes, and hangs up. */
+  readonly steps: readonly CallerStep[] | CallerMind;
   readonly speech: SimulatedSpeech;
   readonly clock: Clock;
   readonly maxDurationMs?: number | undefined;
@@ -60,10 +61,10 @@ export interface PlacedCall extends CallResult {
 }
 
 /** The audio of every step that makes a sound, by the step's index. Rendered before the call: a person does not pause to synthesise. */
-async function prepareClips(options: PlaceCallOptions): Promise<ReadonlyMap<number, Uint8Array>> {
+async function prepareClips(steps: readonly CallerStep[], options: PlaceCallOptions): Promise<ReadonlyMap<number, Uint8Array>> {
   const { speech, clock, signal } = options;
   const clips = new Map<number, Uint8Array>();
-  for (const [index, step] of options.steps.entries()) {
+  for (const [index, step] of steps.entries()) {
     if (step.type === 'say') clips.set(index, await renderSpeech(speech.voice, step.text, clock, signal));
     if (step.type === 'play-wav') clips.set(index, await loadWavClip(step.path));
   }
@@ -76,7 +77,8 @@ async function prepareClips(options: PlaceCallOptions): Promise<ReadonlyMap<numb
  * @throws AgentStreamError where a step cannot be rendered; never for what happens in the call
  */
 export async function placeCall(options: PlaceCallOptions): Promise<PlacedCall> {
-  const clips = await prepareClips(options);
+  const { steps } = options;
+  const part = typeof steps === 'function' ? steps : { steps, clips: await prepareClips(steps, options), lingerMs: options.lingerMs ?? DEFAULT_LINGER_MS };
   const session = options.session ?? randomUUID();
   let asked: PlacedCall['asked'] = null;
   options.cloudonix?.addSession(options.domain, session, { status: 'answer' });
@@ -95,7 +97,7 @@ export async function placeCall(options: PlaceCallOptions): Promise<PlacedCall> 
       echoMarks: options.echoMarks ?? 'yes',
       faults: options.faults ?? [],
     },
-    part: { steps: options.steps, clips, lingerMs: options.lingerMs ?? DEFAULT_LINGER_MS },
+    part,
     recogniser: options.speech.recogniser,
     maxDurationMs: options.maxDurationMs ?? DEFAULT_MAX_DURATION_MS,
     ...(options.onTurn === undefined ? {} : { onTurn: options.onTurn }),

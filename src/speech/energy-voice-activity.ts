@@ -1,6 +1,6 @@
 import { FRAME_MS } from '../audio/frame.js';
 import { mulawToLinear } from '../audio/g711.js';
-import type { VoiceActivityDetector, VoiceActivityEvent } from './voice-activity.js';
+import type { VoiceActivity, VoiceActivityEvent } from './voice-activity.js';
 
 /** Windows of the energy detector. */
 export interface EnergyVoiceActivityOptions {
@@ -8,9 +8,15 @@ export interface EnergyVoiceActivityOptions {
   readonly confirmMs?: number;
   /** Silence after speech before `speech-pause`, ms. Default 200. */
   readonly pauseMs?: number;
+  /** Silence within speech before `speech-lull`, ms. Default: none is reported. */
+  readonly lullMs?: number;
 }
 
 const DEFAULT_CONFIRM_MS = 120;
+
+/** The confirm window of a call, where an interruption costs more than elsewhere. */
+const CALL_CONFIRM_MS = 160;
+
 const DEFAULT_PAUSE_MS = 200;
 
 /** Silence that undoes an onset: three frames, so that the closure of a stop does not. */
@@ -162,23 +168,37 @@ function createNoiseFloor(): NoiseFloor {
 // One object per event: nothing is allocated per frame.
 const onset: VoiceActivityEvent = { type: 'speech-onset' };
 const start: VoiceActivityEvent = { type: 'speech-start' };
-const pause: VoiceActivityEvent = { type: 'speech-pause' };
+const lull: VoiceActivityEvent = { type: 'speech-lull' };
+const resumed: VoiceActivityEvent = { type: 'speech-resumed' };
 const dropped: VoiceActivityEvent = { type: 'speech-dropped' };
 
-type Phase = 'silence' | 'onset' | 'speech';
+/** What is heard: nothing, perhaps a voice, or a voice. */
+export type VoicePhase = 'silence' | 'onset' | 'speech';
+
+/** The detector itself. Pure, and at once: its clock is the audio it is fed. */
+export interface EnergyDetector {
+  readonly phase: VoicePhase;
+  /** True where the last frame was as loud as speech. */
+  readonly isLoud: boolean;
+  /** One 20 ms mu-law frame; returns what it brought about, or null (no allocation when nothing happens). */
+  push(frame: Uint8Array, isEcho?: boolean): VoiceActivityEvent | null;
+}
 
 /**
  * A light voice-activity detector: energy over an adaptive noise floor. It follows the line's noise, and takes tones, hum and
  * hiss as noise within a second of their beginning, because their energy does not vary as speech does. The builtin voice's data
  * signal alone is no speech to it. It cannot tell speech from other sounds that rise and fall, such as music.
  */
-export function createEnergyVoiceActivity(options: EnergyVoiceActivityOptions = {}): VoiceActivityDetector {
+export function createEnergyVoiceActivity(options: EnergyVoiceActivityOptions = {}): EnergyDetector {
   const confirmFrames = Math.max(1, Math.ceil((options.confirmMs ?? DEFAULT_CONFIRM_MS) / FRAME_MS));
   const pauseFrames = Math.max(1, Math.ceil((options.pauseMs ?? DEFAULT_PAUSE_MS) / FRAME_MS));
+  const lullFrames = Math.max(1, Math.ceil((options.lullMs ?? Infinity) / FRAME_MS));
   const meter = createFrameMeter();
   const history = createEnergyHistory();
   const floor = createNoiseFloor();
-  let phase: Phase = 'silence';
+  const pause: VoiceActivityEvent = { type: 'speech-pause', silenceMs: (pauseFrames - 1) * FRAME_MS };
+  let phase: VoicePhase = 'silence';
+  let isLoud = false;
   /** Frames since the onset. */
   let age = 0;
   /** Frames in a row without speech. */
@@ -200,13 +220,14 @@ export function createEnergyVoiceActivity(options: EnergyVoiceActivityOptions = 
     return confirmFrames < 4 || history.variation(Math.min(age - 1, STEADY_FRAMES)) >= TONE_VARIATION;
   }
 
-  function enter(next: Phase, event: VoiceActivityEvent): VoiceActivityEvent {
+  function enter(next: VoicePhase, event: VoiceActivityEvent): VoiceActivityEvent {
     phase = next;
     silent = 0;
     return event;
   }
 
   function step(active: boolean): VoiceActivityEvent | null {
+    const isLull = silent >= lullFrames;
     silent = active ? 0 : silent + 1;
     switch (phase) {
       case 'silence':
@@ -218,19 +239,43 @@ export function createEnergyVoiceActivity(options: EnergyVoiceActivityOptions = 
         if (silent >= DROP_FRAMES) return enter('silence', dropped);
         return active && isConfirmed() ? enter('speech', start) : null;
       case 'speech':
-        return silent >= pauseFrames ? enter('silence', pause) : null;
+        if (silent >= pauseFrames) return enter('silence', pause);
+        if (silent === lullFrames) return lull;
+        return active && isLull ? resumed : null;
     }
   }
 
   return {
-    push(frame) {
+    get phase() {
+      return phase;
+    },
+    get isLoud() {
+      return isLoud;
+    },
+    push(frame, isEcho = false) {
       meter.measure(frame);
       history.add(meter.energy);
-      const active = isActive();
-      const event = step(active);
+      isLoud = !isEcho && isActive();
+      const event = step(isLoud);
       floor.follow(meter.energy, phase !== 'silence');
       absorbSteadySound();
       return event;
     },
   };
 }
+
+/** The light detector, for calls: no model, no worker, its answer at once. */
+export const energyVoiceActivity: VoiceActivity = {
+  name: 'energy',
+  open({ confirmMs, onEvent, ...windows }) {
+    const detector = createEnergyVoiceActivity({ ...windows, confirmMs: confirmMs ?? CALL_CONFIRM_MS });
+    let isClosed = false;
+    return {
+      push(frame, isEcho) {
+        const event = isClosed ? null : detector.push(frame, isEcho);
+        if (event !== null) onEvent(event);
+      },
+      close: () => void (isClosed = true),
+    };
+  },
+};

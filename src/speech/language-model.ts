@@ -23,7 +23,10 @@ export interface ModelTool {
 
 /** Token counts as the vendor reports them. */
 export interface ModelUsage {
+  /** Those from the vendor's cache included. */
   readonly inputTokens: number;
+  /** Of them, those that the vendor had in its cache; absent where it does not tell. */
+  readonly cachedInputTokens?: number;
   readonly outputTokens: number;
 }
 
@@ -40,6 +43,8 @@ export interface LanguageModelRequest {
   /** Cancels the request at the vendor. */
   readonly signal: AbortSignal;
   readonly maxOutputTokens: number;
+  /** Another vendor is asked where this one fails: one that limits requests is left at once, not asked again. Default: false. */
+  readonly hasSpare?: boolean;
 }
 
 /** A language-model vendor with its settings. */

@@ -1,11 +1,13 @@
 import { toAgentStreamError } from '../base/errors.js';
-import type { LanguageModel, LanguageModelPart, LanguageModelRequest } from './language-model.js';
 
 /**
  * What a model streams. Ends as soon as the request's signal aborts, whatever the vendor makes of that.
  * @throws AgentStreamError whatever the vendor threw; the signal's reason on abort
  */
-export async function* streamModelPass(model: LanguageModel, request: LanguageModelRequest): AsyncGenerator<LanguageModelPart> {
+export async function* streamModelPass<Part, Request extends { readonly signal: AbortSignal }>(
+  model: { stream(request: Request): AsyncIterable<Part> },
+  request: Request,
+): AsyncGenerator<Part> {
   const { signal } = request;
   let onAbort: () => void = () => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
@@ -14,7 +16,7 @@ export async function* streamModelPass(model: LanguageModel, request: LanguageMo
   });
   // Nobody may be waiting when it rejects.
   aborted.catch(() => undefined);
-  let iterator: AsyncIterator<LanguageModelPart> | null = null;
+  let iterator: AsyncIterator<Part> | null = null;
   let isDone = false;
   try {
     iterator = model.stream(request)[Symbol.asyncIterator]();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { vendors } from './registry.js';
-import type { Leg } from './vendor.js';
+import type { CascadedLeg, Leg } from './vendor.js';
 
 /** What is wrong with one field of `settings.models`. */
 export interface ModelsProblem {
@@ -28,9 +28,9 @@ export interface ModelsSettings {
   readonly stt?: LegSettings | undefined;
   readonly llm?: LegSettings | undefined;
   readonly tts?: LegSettings | undefined;
+  /** In place of `stt`, `llm` and `tts`; it has no fallbacks. */
+  readonly realtime?: VendorSettings | undefined;
 }
-
-const unsupported = (what: string) => z.never({ error: `${what} is not supported yet: remove it` }).optional();
 
 /** The options of each vendor that has this leg, and what `fallbacks` may be, told apart by `vendor`. */
 function createVendorSchema<Fallbacks extends z.ZodType>(leg: Leg, fallbacks: Fallbacks) {
@@ -48,22 +48,33 @@ function createVendorSchema<Fallbacks extends z.ZodType>(leg: Leg, fallbacks: Fa
   });
 }
 
-function createLegSchema(leg: Leg) {
-  const fallback = createVendorSchema(leg, z.never({ error: 'a fallback has no fallbacks of its own: remove it' }).optional());
+const refused = (error: string) => z.never({ error }).optional();
+
+function createLegSchema(leg: CascadedLeg) {
+  const fallback = createVendorSchema(leg, refused('a fallback has no fallbacks of its own: remove it'));
   const fallbacks = z.array(fallback).max(MAX_FALLBACKS, `at most ${MAX_FALLBACKS} fallbacks`);
   return createVendorSchema(leg, fallbacks.optional().meta({ description: 'Vendors asked where this one fails, in order.' }));
 }
 
 /**
- * `settings.models` of an agent, and the organization's default: for each leg a vendor and its options. Strict: what a vendor
- * does not know, and what this version cannot do (`realtime`), is refused with its path.
+ * `settings.models` of an agent, and the organization's default: for each leg a vendor and its options, or a speech-to-speech model.
+ * Strict: what a vendor does not know is refused with its path.
  */
-export const modelsSchema = z.strictObject({
-  stt: createLegSchema('stt').optional().meta({ description: 'Speech-to-text.' }),
-  llm: createLegSchema('llm').optional().meta({ description: 'Language model.' }),
-  tts: createLegSchema('tts').optional().meta({ description: 'Text-to-speech.' }),
-  realtime: unsupported('realtime'),
-});
+export const modelsSchema = z
+  .strictObject({
+    stt: createLegSchema('stt').optional().meta({ description: 'Speech-to-text.' }),
+    llm: createLegSchema('llm')
+      .optional()
+      .meta({ description: 'Language model. Beside `realtime`: collects variables and answers written conversations.' }),
+    tts: createLegSchema('tts').optional().meta({ description: 'Text-to-speech. Beside `realtime`: speaks fixed words.' }),
+    realtime: createVendorSchema('realtime', refused('a speech-to-speech model has no fallbacks: remove it'))
+      .optional()
+      .meta({ description: 'Speech-to-speech model: hears, answers and speaks in place of the three legs.' }),
+  })
+  .refine(({ realtime, stt }) => realtime === undefined || stt === undefined, {
+    path: ['stt'],
+    error: 'a speech-to-speech model (realtime) hears by itself: remove stt',
+  });
 
 /** Every problem of a `settings.models` value at once; empty where it is valid. `undefined` and `null` choose nothing and are valid. */
 export function problemsOfModels(models: unknown): readonly ModelsProblem[] {

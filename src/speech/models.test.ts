@@ -24,7 +24,7 @@ const resolve = (changes: Partial<ModelSources & { credentials: VendorCredential
 
 const choices = (changes: Partial<ModelSources & { credentials: VendorCredentials }>) => {
   const { choice } = resolve(changes);
-  return [choice.stt, choice.llm, choice.tts].map(({ vendor, reason }) => `${vendor}:${reason}`);
+  return [choice.stt, choice.llm, choice.tts].map((chosen) => `${chosen?.vendor}:${chosen?.reason}`);
 };
 
 function codeOf(run: () => unknown): string {
@@ -61,7 +61,8 @@ describe('the models an agent gets', () => {
 
   it('are the vendors that have a key, in the environment or stored; an empty one is none', () => {
     expect(choices({ env: allKeys })).toEqual(['deepgram:environment', 'openai:environment', 'cartesia:environment']);
-    expect(choices({ env: { OPENAI_API_KEY: 'o', DEEPGRAM_API_KEY: '' } })).toEqual(['builtin:builtin', 'openai:environment', 'openai:environment']);
+    expect(choices({ env: { OPENAI_API_KEY: 'o', DEEPGRAM_API_KEY: '' } })).toEqual(['openai:environment', 'openai:environment', 'openai:environment']);
+    expect(choices({ env: { OPENAI_API_KEY: 'o', SONIOX_API_KEY: 's' } })).toEqual(['soniox:environment', 'openai:environment', 'openai:environment']);
     expect(choices({ credentials: { deepgram: { apiKey: 'x' } } })).toEqual(['deepgram:credential', 'builtin:builtin', 'deepgram:credential']);
     expect(defaultVendorOf('stt', allKeys)).toBe('deepgram');
   });
@@ -75,7 +76,7 @@ describe('the models an agent gets', () => {
   it('get their options, and the defaults of those left out', () => {
     const { tts, choice } = resolve({ agentModels: { tts: { vendor: 'builtin', engine: 'bundled', voice: 'en-gb' } } });
     expect(tts).toMatchObject({ vendor: 'builtin', model: 'bundled', voice: 'en-gb' });
-    expect(choice.tts.model).toBe('bundled');
+    expect(choice.tts?.model).toBe('bundled');
   });
 
   it('need a key: the message says which', () => {
@@ -120,8 +121,15 @@ describe('problems of a models value', () => {
     ['builtin', ''],
   ])('%j', (models, path) => expect(pathsOf(models)).toEqual([path]));
 
-  it('say that realtime is not supported', () => {
-    expect(problemsOfModels({ realtime: { vendor: 'x' } })).toEqual([{ path: 'realtime', message: 'realtime is not supported yet: remove it' }]);
+  it('name a speech-to-speech model that is none, fallbacks it cannot have, and ears beside it', () => {
+    expect(problemsOfModels({ realtime: { vendor: 'x' } })).toEqual([{ path: 'realtime.vendor', message: 'vendor must be one of: openai, google' }]);
+    expect(problemsOfModels({ realtime: { vendor: 'openai', fallbacks: [{ vendor: 'openai' }] } })).toEqual([
+      { path: 'realtime.fallbacks', message: 'a speech-to-speech model has no fallbacks: remove it' },
+    ]);
+    expect(problemsOfModels({ realtime: { vendor: 'openai' }, stt: { vendor: 'builtin' } })).toEqual([
+      { path: 'stt', message: 'a speech-to-speech model (realtime) hears by itself: remove stt' },
+    ]);
+    expect(problemsOfModels({ realtime: { vendor: 'openai', voice: 'cedar' }, tts: { vendor: 'builtin' }, llm: { vendor: 'builtin' } })).toEqual([]);
   });
 
   it('are none for an ordered list of fallbacks, each with the options of its vendor', () => {
@@ -171,7 +179,7 @@ describe('where a base URL may lead', () => {
   it('is refused at once where it is an internal address, unless private networks are allowed', () => {
     const changes = { credentials: stored, agentModels: { llm: { vendor: 'builtin' } } };
     expect(codeOf(() => resolve({ ...changes, egress: createGuardedEgress() }))).toMatch(/^egress-refused/);
-    expect(resolve(changes).choice.stt.vendor).toBe('deepgram');
+    expect(resolve(changes).choice.stt?.vendor).toBe('deepgram');
   });
 });
 
@@ -207,10 +215,10 @@ describe('fallbacks', () => {
   it('take over from a vendor of choice without a key, and are left out where they have none themselves', () => {
     const stt = { vendor: 'deepgram', fallbacks: [{ vendor: 'builtin' }] };
     const models = resolve({ agentModels: { stt } });
-    expect(models.choice.stt.vendor).toBe('builtin');
+    expect(models.choice.stt?.vendor).toBe('builtin');
     expect(listen(models)).toEqual(['stt deepgram/nova-3 -> builtin/data-signal: vendor-unauthorized']);
     const spare = { vendor: 'builtin', fallbacks: [{ vendor: 'deepgram' }] };
-    expect(resolve({ agentModels: { stt: spare } }).choice.stt.vendor).toBe('builtin');
+    expect(resolve({ agentModels: { stt: spare } }).choice.stt?.vendor).toBe('builtin');
     expect(codeOf(() => resolve({ agentModels: { stt: { vendor: 'deepgram', fallbacks: [{ vendor: 'deepgram' }] } } }))).toMatch(/^vendor-unauthorized/);
   });
 
@@ -222,5 +230,34 @@ describe('fallbacks', () => {
     expect(listen(models)).toEqual([expect.stringMatching(/^llm openai\/a -> builtin\/.*: vendor-unauthorized$/)]);
     // Another key is another account.
     expect(create({ openai: { apiKey: 'other' } }).choice.llm.vendor).toBe('openai');
+  });
+});
+
+describe('a speech-to-speech model', () => {
+  const realtime = { vendor: 'openai' };
+  const env = { OPENAI_API_KEY: 'key' };
+
+  it('takes the place of the legs; a language model stays for what is not said', () => {
+    const models = resolve({ agentModels: { realtime }, env });
+    expect(models).toMatchObject({ kind: 'speech-to-speech', realtime: { vendor: 'openai', model: 'gpt-realtime', voice: 'marin' }, tts: null });
+    expect(models.choice).toEqual({
+      realtime: { vendor: 'openai', model: 'gpt-realtime', reason: 'agent', isSimulated: false },
+      llm: { vendor: 'openai', model: 'gpt-4.1-mini', reason: 'environment', isSimulated: false },
+    });
+  });
+
+  it('has a voice for fixed words beside it where one is named', () => {
+    const models = resolve({ agentModels: { realtime, tts: { vendor: 'builtin' } }, env });
+    expect(models.choice.tts).toMatchObject({ vendor: 'builtin', reason: 'agent' });
+  });
+
+  it('is the organization’s where the agent names no leg', () => {
+    const organizationModels = { realtime };
+    expect(resolve({ organizationModels, env }).choice.realtime).toMatchObject({ reason: 'organization' });
+    expect(resolve({ organizationModels, agentModels: { llm: { vendor: 'builtin' } }, env }).kind).toBe('cascaded');
+  });
+
+  it('needs a key', () => {
+    expect(codeOf(() => resolve({ agentModels: { realtime } }))).toMatch(/^vendor-unauthorized/);
   });
 });

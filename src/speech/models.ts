@@ -1,30 +1,25 @@
 import type { Clock } from '../base/clock.js';
-import type { GuardedEgress } from '../base/guarded-fetch.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import { asRecord } from '../base/json.js';
-import type { LanguageModel } from './language-model.js';
 import { createFalloverFeed, type FalloverFeed } from './fallback/fallover-feed.js';
 import { createHealthTable, healthKeyOf, type HealthTable } from './fallback/health-table.js';
-import { createFallbackLanguageModel, probeLanguageModel } from './fallback/language-model.js';
-import { createLineup, type Candidate, type Fallover, type Lineup, type LineupOptions } from './fallback/lineup.js';
-import { createFallbackSpeechToText, probeSpeechToText } from './fallback/speech-to-text.js';
-import { createFallbackTextToSpeech, probeTextToSpeech } from './fallback/text-to-speech.js';
+import { createFallbackLanguageModel } from './fallback/language-model.js';
+import { createLineup, type Candidate, type Fallover, type Lineup } from './fallback/lineup.js';
+import { createFallbackSpeechToText } from './fallback/speech-to-text.js';
+import { createFallbackTextToSpeech } from './fallback/text-to-speech.js';
+import { meterLanguageModel, meterSpeechToText, meterTextToSpeech } from './metered.js';
 import { modelsSchema, problemsOfModels, type LegSettings, type ModelsSettings, type VendorSettings } from './models-schema.js';
+import { probes, type LegProducts } from './probes.js';
 import { findVendor, vendorsOf } from './registry.js';
+import type { LanguageModel } from './language-model.js';
+import type { RealtimeModel } from './realtime-model.js';
 import type { SpeechToText } from './speech-to-text.js';
 import type { TextToSpeech } from './text-to-speech.js';
-import type { Leg, VendorLeg, VendorModule } from './vendor.js';
+import { createVendorContext, envValue, type Environment, type VendorCredential, type VendorReach } from './vendor-context.js';
+import type { CascadedLeg, Leg, VendorLeg, VendorModule } from './vendor.js';
+import { createWorkMeter, type WorkMeter } from './work-meter.js';
 
 export { modelsSchema, problemsOfModels, type ModelsProblem, type ModelsSettings } from './models-schema.js';
-
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A vendor's key as an organization stored it. */
-export interface VendorCredential {
-  readonly apiKey: string;
-  /** Origin to use instead of the vendor's own. */
-  readonly baseUrl?: string | undefined;
-}
 
 /** Stored credentials by vendor name. */
 export type VendorCredentials = Readonly<Record<string, VendorCredential | undefined>>;
@@ -38,28 +33,42 @@ export interface ModelChoice {
   readonly isSimulated: boolean;
 }
 
-/** The vendors of one call, ready to be opened. */
-export interface ResolvedModels {
-  readonly stt: SpeechToText;
+/** What every call has, whoever speaks. */
+interface CommonModels {
+  /** Collects variables and answers written conversations; what is said too, where the models are cascaded. */
   readonly llm: LanguageModel;
-  readonly tts: TextToSpeech;
   /** The vendors in use: those of choice, until one of them falls over. */
-  readonly choice: Readonly<Record<Leg, ModelChoice>>;
+  readonly choice: { readonly [L in Leg]?: ModelChoice } & { readonly llm: ModelChoice };
   /** The fall-overs of this call. */
   readonly fallovers: FalloverFeed;
+  /** What each vendor does for the call. */
+  readonly meter: WorkMeter;
 }
 
+/** Three legs: speech-to-text, language model, text-to-speech. */
+export interface CascadedModels extends CommonModels {
+  readonly kind: 'cascaded';
+  readonly stt: SpeechToText;
+  readonly tts: TextToSpeech;
+}
+
+/** A speech-to-speech model in their place. */
+export interface SpeechToSpeechModels extends CommonModels {
+  readonly kind: 'speech-to-speech';
+  readonly realtime: RealtimeModel;
+  /** Speaks fixed words; null: the model itself does. */
+  readonly tts: TextToSpeech | null;
+}
+
+/** The vendors of one call, ready to be opened. */
+export type ResolvedModels = CascadedModels | SpeechToSpeechModels;
+
 /** What decides the vendors of an agent's version. */
-export interface ModelSources {
+export interface ModelSources extends VendorReach {
   /** `settings.models` of the agent's version; undefined or null: chooses nothing. */
   readonly agentModels: unknown;
   /** The organization's default of the same shape. */
   readonly organizationModels: unknown;
-  readonly env: Environment;
-  readonly clock: Clock;
-  readonly fetch: typeof fetch;
-  /** Where base URLs of stored credentials may lead; absent: anywhere. Those of the environment are the operator's own. */
-  readonly egress?: GuardedEgress | undefined;
   /** What calls know of vendors with fallbacks; absent: nothing that other agents' calls have learnt. */
   readonly health?: HealthTable | undefined;
 }
@@ -67,13 +76,7 @@ export interface ModelSources {
 /** Creates the vendors of one call from the credentials stored at this moment. */
 export type CreateModels = (credentials: VendorCredentials) => ResolvedModels;
 
-interface Products {
-  readonly stt: SpeechToText;
-  readonly llm: LanguageModel;
-  readonly tts: TextToSpeech;
-}
-
-type Legs = { readonly [L in Leg]?: VendorLeg<Products[L]> };
+type Legs = { readonly [L in Leg]?: VendorLeg<LegProducts[L]> };
 
 /** A vendor picked for a leg; its options are parsed. */
 interface Pick {
@@ -90,12 +93,6 @@ function parseModels(models: unknown, owner: string): ModelsSettings {
   // The vendors' schemas are a list: the compiler does not see what they have in common.
   if (problem === undefined) return modelsSchema.parse(models ?? {}) as ModelsSettings;
   throw new AgentStreamError('workflow-invalid', { message: `The ${owner}’s models are not valid: ${problem.path} ${problem.message}` });
-}
-
-/** A value of the environment; empty counts as unset. */
-function envValue(env: Environment, name: string | null): string | undefined {
-  const value = name === null ? undefined : env[name];
-  return value === '' ? undefined : value;
 }
 
 /** Where the key of a vendor comes from. Stored credentials win over the environment. */
@@ -133,26 +130,14 @@ export function defaultVendorOf(leg: Leg, env: Environment, credentials: VendorC
 }
 
 /** @throws AgentStreamError `vendor-unauthorized`, `egress-refused`, `configuration-invalid` */
-function createCandidate<L extends Leg>(leg: L, pick: Pick, sources: ModelSources, credentials: VendorCredentials): Candidate<Products[L]> {
+function createCandidate<L extends Leg>(leg: L, pick: Pick, sources: ModelSources, credentials: VendorCredentials): Candidate<LegProducts[L]> {
   const { vendor } = pick;
   const legs: Legs = vendor;
   const legModule = legs[leg];
   if (legModule === undefined) throw new AgentStreamError('workflow-invalid', { message: `${vendor.name} has no ${leg} leg.` });
-  const credential = credentials[vendor.name];
-  const apiKey = credential?.apiKey ?? envValue(sources.env, vendor.apiKeyEnv);
-  if (apiKey === undefined && vendor.apiKeyEnv !== null) {
-    throw new AgentStreamError('vendor-unauthorized', {
-      message: `${vendor.displayName} has no API key: set ${vendor.apiKeyEnv} or store a credential for ${vendor.name}.`,
-      details: { vendor: vendor.name, leg },
-    });
-  }
-  const { clock, fetch, egress } = sources;
-  const storedUrl = credential?.baseUrl;
-  const baseUrl = storedUrl ?? envValue(sources.env, vendor.baseUrl.env) ?? vendor.baseUrl.default;
-  const isFree = storedUrl === undefined || egress === undefined;
-  if (!isFree) egress.check(storedUrl);
-  const reach = isFree ? { fetch } : { fetch: egress.fetch, lookup: egress.lookup };
-  const product = legModule.create(pick.settings, { clock, ...reach, apiKey, baseUrl });
+  const context = createVendorContext(vendor, credentials[vendor.name], sources);
+  const { apiKey, baseUrl } = context;
+  const product = legModule.create(pick.settings, context);
   return { vendor: vendor.name, product, healthKey: healthKeyOf({ leg, vendor: vendor.name, model: product.model, baseUrl, apiKey }) };
 }
 
@@ -197,56 +182,98 @@ interface CreatedLeg<Product> {
 /** How the vendors of a leg are made into one that falls over from one to the next. */
 interface Composition<Product> {
   readonly create: (lineup: Lineup<Product>, clock: Clock) => Product;
-  readonly probe: LineupOptions<Product>['probe'];
+  /** Counts what one vendor does. */
+  readonly count: (product: Product, meter: WorkMeter) => Product;
 }
 
-const compositions: { readonly [L in Leg]: Composition<Products[L]> } = {
-  stt: { create: createFallbackSpeechToText, probe: probeSpeechToText },
-  llm: { create: createFallbackLanguageModel, probe: probeLanguageModel },
-  tts: { create: createFallbackTextToSpeech, probe: probeTextToSpeech },
+const compositions: { readonly [L in CascadedLeg]: Composition<LegProducts[L]> } = {
+  stt: { create: createFallbackSpeechToText, count: meterSpeechToText },
+  llm: { create: createFallbackLanguageModel, count: meterLanguageModel },
+  tts: { create: createFallbackTextToSpeech, count: meterTextToSpeech },
 };
 
 function describe({ vendor, product }: Candidate<{ readonly model: string }>, reason: ModelChoice['reason']): ModelChoice {
   return { vendor, model: product.model, reason, isSimulated: findVendor(vendor)?.isSimulated ?? false };
 }
 
+/** What the two who may choose have chosen. */
+interface Choices {
+  readonly agent: ModelsSettings;
+  readonly organization: ModelsSettings;
+}
+
+/** A speech-to-speech model of the organization's stands back where the agent names a leg that it would replace. */
+function pickRealtime({ agent, organization }: Choices): Pick | null {
+  if (agent.realtime !== undefined) return pickVendor(agent.realtime, 'agent');
+  const hasLegs = agent.stt !== undefined || agent.llm !== undefined || agent.tts !== undefined;
+  return organization.realtime === undefined || hasLegs ? null : pickVendor(organization.realtime, 'organization');
+}
+
+/** The voice that was named beside a speech-to-speech model, by whoever named the model. */
+function pickVoiceBeside(realtime: Pick, { agent, organization }: Choices): Picks | null {
+  const { tts } = realtime.reason === 'agent' ? agent : organization;
+  return tts === undefined ? null : pickNamed(tts, realtime.reason === 'agent' ? 'agent' : 'organization');
+}
+
 /**
- * Parses what decides an agent's vendors once, so that each call only creates them. For each leg: the agent's choice, else the
- * organization's, else the first vendor in the leg's order that has a key, else `builtin`.
+ * Parses what decides an agent's vendors once, so that each call only creates them. A speech-to-speech model where one is chosen, else
+ * for each leg: the agent's choice, else the organization's, else the first vendor in the leg's order that has a key, else `builtin`.
  * @throws AgentStreamError `workflow-invalid` where a choice is not valid. The function it returns throws `vendor-unauthorized`
  * where a chosen vendor has no key, and `egress-refused` where a stored base URL is an internal address.
  */
 export function compileModels(sources: ModelSources): CreateModels {
-  const agent = parseModels(sources.agentModels, 'agent');
-  const organization = parseModels(sources.organizationModels, 'organization');
-  const pick = (leg: Leg, credentials: VendorCredentials): Picks => {
-    const chosen = agent[leg];
+  const choices = { agent: parseModels(sources.agentModels, 'agent'), organization: parseModels(sources.organizationModels, 'organization') };
+  const pick = (leg: CascadedLeg, credentials: VendorCredentials): Picks => {
+    const chosen = choices.agent[leg];
     if (chosen !== undefined) return pickNamed(chosen, 'agent');
-    const inherited = organization[leg];
+    const inherited = choices.organization[leg];
     return inherited === undefined ? [pickDefault(leg, sources.env, credentials)] : pickNamed(inherited, 'organization');
   };
+  const realtime = pickRealtime(choices);
+  const voice = realtime === null ? null : pickVoiceBeside(realtime, choices);
   const health = sources.health ?? createHealthTable(sources.clock);
 
   return (credentials) => {
     const fallovers = createFalloverFeed();
-    const create = <L extends Leg>(leg: L): CreatedLeg<Products[L]> => {
-      const picks = pick(leg, credentials);
+    const meter = createWorkMeter();
+    const create = <L extends CascadedLeg>(leg: L, picks: Picks = pick(leg, credentials)): CreatedLeg<LegProducts[L]> => {
       const [{ reason }] = picks;
-      const candidates = createCandidates(leg, picks, (each) => createCandidate(leg, each, sources, credentials), fallovers.tell);
+      const { create: compose, count } = compositions[leg];
+      const createCounted = (each: Pick) => {
+        const candidate = createCandidate(leg, each, sources, credentials);
+        return { ...candidate, product: count(candidate.product, meter) };
+      };
+      const candidates = createCandidates(leg, picks, createCounted, fallovers.tell);
       const [only] = candidates;
       if (candidates.length === 1) return { product: only.product, choice: () => describe(only, reason) };
-      const { create: compose, probe } = compositions[leg];
-      const lineup = createLineup({ leg, candidates, health, clock: sources.clock, onFallover: fallovers.tell, probe });
+      const lineup = createLineup({ leg, candidates, health, clock: sources.clock, onFallover: fallovers.tell, probe: probes[leg] });
       return { product: compose(lineup, sources.clock), choice: () => describe(lineup.current, reason) };
     };
-    const stt = create('stt');
     const llm = create('llm');
+    if (realtime !== null) {
+      const candidate = createCandidate('realtime', realtime, sources, credentials);
+      const tts = voice === null ? null : create('tts', voice);
+      return {
+        kind: 'speech-to-speech',
+        realtime: candidate.product,
+        llm: llm.product,
+        tts: tts?.product ?? null,
+        fallovers,
+        meter,
+        get choice() {
+          return { realtime: describe(candidate, realtime.reason), llm: llm.choice(), ...(tts === null ? {} : { tts: tts.choice() }) };
+        },
+      };
+    }
+    const stt = create('stt');
     const tts = create('tts');
     return {
+      kind: 'cascaded',
       stt: stt.product,
       llm: llm.product,
       tts: tts.product,
       fallovers,
+      meter,
       get choice() {
         return { stt: stt.choice(), llm: llm.choice(), tts: tts.choice() };
       },

@@ -26,8 +26,8 @@ export interface ConnectionOptions {
   /** The vendor takes audio. Its audio clock begins at `origin`, a position in the ring. */
   readonly onReady: (origin: number) => void;
   readonly onRecognition: (recognition: Recognition, origin: number) => void;
-  /** Once, unless closed from this side. */
-  readonly onLost: (error: AgentStreamError) => void;
+  /** Once, unless closed from this side. `isDoubt`: the vendor may be well and have heard no words. */
+  readonly onLost: (error: AgentStreamError, isDoubt: boolean) => void;
 }
 
 /** One connection to a recogniser. */
@@ -55,6 +55,7 @@ function lossOf(end: SocketEnd, wire: RecogniserWire): AgentStreamError {
 const lossMessages = {
   late: 'The vendor did not begin the session in time.',
   stalled: 'The vendor stopped answering speech.',
+  doubtful: 'The vendor has no answer to what may be speech.',
   behind: 'The vendor fell behind the audio that is kept for it.',
 } as const;
 
@@ -89,7 +90,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     },
     onClose(end) {
       leave();
-      options.onLost(lossOf(end, wire));
+      options.onLost(lossOf(end, wire), false);
     },
   });
 
@@ -97,7 +98,8 @@ export function openConnection(options: ConnectionOptions): Connection {
     if (phase.name !== 'starting' && phase.name !== 'ready') return;
     if (recognition.type === 'session-failed') lose(recognition.error);
     if (recognition.type === 'session-failed' || recognition.type === 'audio-received') return;
-    phase.vitals.noteMessage(clock.nowMs());
+    // Hearing that someone speaks is not yet understanding.
+    phase.vitals.noteMessage(clock.nowMs(), recognition.type !== 'speech-start' && recognition.type !== 'turn-resumed');
     if (recognition.type === 'session-ready') becomeReady();
     else options.onRecognition(recognition, feed.origin);
   }
@@ -116,17 +118,17 @@ export function openConnection(options: ConnectionOptions): Connection {
     phase = { name: 'ended' };
   }
 
-  function lose(error: AgentStreamError): void {
+  function lose(error: AgentStreamError, isDoubt = false): void {
     leave();
     socket.close();
-    options.onLost(error);
+    options.onLost(error, isDoubt);
   }
 
   function tick(): void {
     if (phase.name !== 'starting' && phase.name !== 'ready') return;
     const nowMs = clock.nowMs();
     const verdict = phase.vitals.verdict(nowMs);
-    if (verdict === 'late' || verdict === 'stalled') lose(unreachable(verdict));
+    if (verdict === 'late' || verdict === 'stalled' || verdict === 'doubtful') lose(unreachable(verdict), verdict === 'doubtful');
     if (verdict !== 'idle' || phase.name !== 'ready' || wire.keepAlive === null) return;
     phase.vitals.noteKeepAlive(nowMs);
     socket.send(wire.keepAlive.message);
@@ -147,7 +149,9 @@ export function openConnection(options: ConnectionOptions): Connection {
     pump: () => sendBatches(wire.batchBytes),
     finalize() {
       sendBatches(wire.minBatchBytes);
-      const message = phase.name === 'ready' ? codec.finalize(feed.sentMs) : null;
+      if (phase.name !== 'ready') return;
+      phase.vitals.noteRequest(clock.nowMs());
+      const message = codec.finalize(feed.sentMs);
       if (message !== null) socket.send(message);
     },
     close() {

@@ -37,6 +37,8 @@ export function openRecogniserStream(
   let state: State = { kind: 'ended' };
   /** Position up to which the transcript is settled. */
   let covered = 0;
+  /** Position up to which the caller asked: a new connection is asked again, whether or not that was answered. */
+  let asked = 0;
   let outage: { failures: number; sinceMs: number } | null = null;
   const finalizes = createFinalizeRequests(clock, report.finalized);
 
@@ -49,7 +51,8 @@ export function openRecogniserStream(
       fromPosition: Math.max(covered, ring.start),
       onReady(origin) {
         report.ready(origin / BYTES_PER_MS);
-        for (let i = 0; i < finalizes.count; i += 1) connection.finalize();
+        const requests = Math.max(finalizes.count, asked > origin ? 1 : 0);
+        for (let i = 0; i < requests; i += 1) connection.finalize();
       },
       onRecognition,
       onLost,
@@ -58,7 +61,8 @@ export function openRecogniserStream(
   }
 
   function onRecognition(recognition: Recognition, origin: number): void {
-    if (recognition.type !== 'unknown') outage = null;
+    // Hearing that someone speaks is not yet understanding.
+    if (recognition.type !== 'unknown' && recognition.type !== 'speech-start') outage = null;
     const positionOf = (ms: number) => origin + Math.round(ms * BYTES_PER_MS);
     report.take(recognition, origin / BYTES_PER_MS);
     switch (recognition.type) {
@@ -76,8 +80,12 @@ export function openRecogniserStream(
     }
   }
 
-  function onLost(error: AgentStreamError): void {
+  function onLost(error: AgentStreamError, isDoubt: boolean): void {
     const nowMs = clock.nowMs();
+    if (isDoubt) {
+      connect();
+      return;
+    }
     outage = { failures: (outage?.failures ?? 0) + 1, sinceMs: outage?.sinceMs ?? nowMs };
     const delayMs = nowMs - outage.sinceMs >= OUTAGE_LIMIT_MS ? null : retryDelayMs(error, outage.failures, RECONNECT);
     if (delayMs !== null) {
@@ -109,6 +117,7 @@ export function openRecogniserStream(
     finalize() {
       if (state.kind === 'ended') return;
       const isCovered = finalizes.count === 0 && covered >= ring.end;
+      asked = ring.end;
       finalizes.add(ring.end, isCovered);
       if (!isCovered && state.kind === 'connected') state.connection.finalize();
     },

@@ -11,11 +11,16 @@ export interface RecogniserVitals {
   /** The vendor takes audio. */
   noteReady(): void;
   noteAudio(batch: Buffer, atMs: number): void;
-  /** The vendor said something that shows the recogniser at work. */
-  noteMessage(atMs: number): void;
+  /** The vendor said something that shows the recogniser at work. `isAnswer`: also that it works on what was asked for. */
+  noteMessage(atMs: number, isAnswer: boolean): void;
   noteKeepAlive(atMs: number): void;
-  /** `late`: the vendor does not begin the session. `stalled`: speech went nowhere. `idle`: a keep-alive message is due. */
-  verdict(atMs: number): 'late' | 'stalled' | 'idle' | 'well';
+  /** The caller paused: what was said is asked for, where the vendor can be asked. */
+  noteRequest(atMs: number): void;
+  /**
+   * `late`: the vendor does not begin the session. `stalled`: it owes an answer. `doubtful`: it owes one if what was loud were words.
+   * `idle`: a keep-alive message is due.
+   */
+  verdict(atMs: number): 'late' | 'stalled' | 'doubtful' | 'idle' | 'well';
 }
 
 /** Whether mu-law audio may hold speech: a tenth of its samples reach about -30 dBFS (G.711 segment 3). */
@@ -26,10 +31,12 @@ function isLoud(audio: Buffer): boolean {
 }
 
 /** Creates them for a connection that opened at `openedMs`. */
-export function createRecogniserVitals({ stallAfterMs, keepAlive }: Pick<RecogniserWire, 'stallAfterMs' | 'keepAlive'>, openedMs: number): RecogniserVitals {
+export function createRecogniserVitals({ stall, keepAlive }: Pick<RecogniserWire, 'stall' | 'keepAlive'>, openedMs: number): RecogniserVitals {
   let audioMs = openedMs;
   let messageMs = openedMs;
   let speechBytes = 0;
+  /** The oldest request that no answer came after. */
+  let requestMs: number | null = null;
   let readyDueMs = openedMs + READY_TIMEOUT_MS;
   return {
     noteReady() {
@@ -39,16 +46,24 @@ export function createRecogniserVitals({ stallAfterMs, keepAlive }: Pick<Recogni
       audioMs = atMs;
       if (isLoud(batch)) speechBytes += batch.length;
     },
-    noteMessage(atMs) {
+    noteMessage(atMs, isAnswer) {
       messageMs = atMs;
       speechBytes = 0;
+      if (isAnswer) requestMs = null;
     },
     noteKeepAlive(atMs) {
       audioMs = atMs;
     },
+    noteRequest(atMs) {
+      requestMs ??= atMs;
+    },
     verdict(atMs) {
       if (atMs >= readyDueMs) return 'late';
-      if (stallAfterMs !== null && speechBytes >= STALL_SPEECH_BYTES && atMs - messageMs >= stallAfterMs) return 'stalled';
+      const isSpoken = speechBytes >= STALL_SPEECH_BYTES;
+      const isAsked = requestMs !== null && atMs - requestMs >= stall.afterMs;
+      if (stall.owes === 'speech' && isSpoken && atMs - messageMs >= stall.afterMs) return 'stalled';
+      if (stall.owes === 'request' && isAsked) return 'stalled';
+      if (stall.owes === 'words' && isAsked && isSpoken) return 'doubtful';
       return keepAlive !== null && atMs - audioMs >= keepAlive.afterMs ? 'idle' : 'well';
     },
   };

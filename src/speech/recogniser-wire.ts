@@ -40,6 +40,17 @@ export interface RecogniserCodec {
   parse(data: Buffer): readonly Recognition[] | null;
 }
 
+/**
+ * When a vendor's silence is no longer believed. `owes`: what it always answers, with a message that is not `audio-received`.
+ * - `speech`: loud audio, whatever it holds.
+ * - `request`: every finalize message.
+ * - `words`: a request that ends words. Noise may be asked for in vain, so a silent connection is replaced, but counts as no failure.
+ */
+export interface StallRule {
+  readonly owes: 'speech' | 'request' | 'words';
+  readonly afterMs: number;
+}
+
 /** How a vendor's recogniser is spoken with. */
 export interface RecogniserWire {
   readonly url: string;
@@ -52,8 +63,7 @@ export interface RecogniserWire {
   readonly isReadyOnOpen: boolean;
   /** Sent when no audio went out for so long; null: the vendor needs none, or knows none. */
   readonly keepAlive: { readonly message: string; readonly afterMs: number } | null;
-  /** Speech that brings no message for so long went nowhere. Null where the vendor has nothing to say of noise: its silence proves nothing. */
-  readonly stallAfterMs: number | null;
+  readonly stall: StallRule;
   /** The meaning of a close frame (RFC 6455 §7.4, or the vendor's own code); null: the common one. */
   readonly closeError?: (code: number, reason: string) => AgentStreamError | null;
   readonly createCodec: () => RecogniserCodec;

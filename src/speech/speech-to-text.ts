@@ -51,6 +51,11 @@ export interface SpeechToText {
     readonly speechEvents: boolean;
     /** True: the vendor sends `turn-end` and local endpointing stands back. */
     readonly turnEvents: boolean;
+    /**
+     * True: `finalize` is cheap, quick and harmless in the middle of a sentence, and may be called at every short silence; false: it costs a
+     * request, ends the vendor's turn, or is limited in how often it may come.
+     */
+    readonly earlyFinalize: boolean;
   };
   /** Opens at once and connects in the background; failures arrive as `stt-failed`, never thrown. */
   open(options: SpeechToTextOptions): SpeechToTextStream;

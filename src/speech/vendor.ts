@@ -2,11 +2,15 @@ import type { LookupFunction } from 'node:net';
 import type { z } from 'zod';
 import type { Clock } from '../base/clock.js';
 import type { LanguageModel } from './language-model.js';
+import type { RealtimeModel } from './realtime-model.js';
 import type { SpeechToText } from './speech-to-text.js';
 import type { TextToSpeech } from './text-to-speech.js';
 
-/** The legs of a cascaded voice agent. */
-export type Leg = 'stt' | 'llm' | 'tts';
+/** What a vendor may be to an agent: one of the three legs of a cascaded one, or a speech-to-speech model that is all of them. */
+export type Leg = 'stt' | 'llm' | 'tts' | 'realtime';
+
+/** The legs that every agent has, unless a speech-to-speech model takes their place. */
+export type CascadedLeg = Exclude<Leg, 'realtime'>;
 
 /** What a vendor's factory gets besides its own settings. */
 export interface VendorContext {
@@ -41,4 +45,5 @@ export interface VendorModule {
   readonly stt?: VendorLeg<SpeechToText>;
   readonly llm?: VendorLeg<LanguageModel>;
   readonly tts?: VendorLeg<TextToSpeech>;
+  readonly realtime?: VendorLeg<RealtimeModel>;
 }

@@ -72,6 +72,22 @@ export function createAccountStore({ orm, callerOrm, pool, clock }: Database): A
       return organization ?? null;
     },
 
+    async getPrices(organizationId) {
+      if (!isUuid(organizationId)) return null;
+      const [row] = await callerOrm
+        .select({ prices: organizations.prices, updatedAt: organizations.pricesUpdatedAt })
+        .from(organizations)
+        .where(eq(organizations.id, organizationId));
+      const { prices = null, updatedAt = null } = row ?? {};
+      return prices === null || updatedAt === null ? null : { prices, updatedAt };
+    },
+
+    async putPrices(organizationId, prices) {
+      if (!isUuid(organizationId)) return;
+      const values = { prices, pricesUpdatedAt: prices === null ? null : sql`now()` };
+      await orm.update(organizations).set(values).where(eq(organizations.id, organizationId));
+    },
+
     async listUsers(organizationId) {
       if (!isUuid(organizationId)) return [];
       return orm.select(userColumns).from(users).where(eq(users.organizationId, organizationId)).orderBy(asc(users.id));

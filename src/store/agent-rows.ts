@@ -2,7 +2,7 @@ import { and, desc, eq, getTableColumns, or, sql, type SQL } from 'drizzle-orm';
 import { isUuid } from '../base/ids.js';
 import { notifyWithin, type Database, type Queryable } from './database.js';
 import { agents, agentVersions } from './schema.js';
-import type { Agent, FoundAgent, NotificationPayloads, VersionStatus } from './store.js';
+import type { Agent, CallableAgentTool, FoundAgent, NotificationPayloads, VersionStatus } from './store.js';
 
 type AgentChange = NotificationPayloads['agent_changed'];
 
@@ -82,6 +82,11 @@ export async function changeAgent<T>(
   });
 }
 
+/** Tools whose UUID stands in the version's document: more than it names do no harm, and no document is taken apart for it. */
+const namedTools = sql<CallableAgentTool[]>`(
+  SELECT coalesce(json_agg(json_build_object('uuid', t.uuid, 'name', t.name, 'description', t.description, 'kind', t.kind, 'config', t.config, 'filler', t.filler)), '[]')
+  FROM tools t WHERE t.organization_id = ${agents.organizationId} AND position(t.uuid::text in ${agentVersions.workflow}::text) > 0)`;
+
 /** What a call needs of an agent, by one query: the caller is waiting. */
 export async function findAgentForCall(connection: Pick<Queryable, 'select'>, uuid: string): Promise<FoundAgent | null> {
   const isCallable = or(eq(agentVersions.status, 'published'), eq(agentVersions.status, 'draft'));
@@ -89,6 +94,7 @@ export async function findAgentForCall(connection: Pick<Queryable, 'select'>, uu
     .select({
       agent: agentColumns,
       version: getTableColumns(agentVersions),
+      tools: namedTools,
       tokenHash: agents.streamTokenHash,
       formerTokenHash: sql<Buffer | null>`CASE WHEN ${agents.formerStreamTokenExpiresAt} > now() THEN ${agents.formerStreamTokenHash} END`,
       formerTokenMs: sql<number>`extract(epoch FROM ${agents.formerStreamTokenExpiresAt} - now())::float8 * 1000`,
@@ -103,5 +109,5 @@ export async function findAgentForCall(connection: Pick<Queryable, 'select'>, uu
   if (row.agent.isArchived) return { type: 'archived', agent: row.agent };
   const streamTokenHashes = [row.tokenHash, row.formerTokenHash].filter((hash) => hash !== null);
   const settledForMs = row.formerTokenHash === null ? null : row.formerTokenMs;
-  return { type: 'callable', callable: { agent: row.agent, version: row.version, streamTokenHashes, settledForMs } };
+  return { type: 'callable', callable: { agent: row.agent, version: row.version, tools: row.tools, streamTokenHashes, settledForMs } };
 }

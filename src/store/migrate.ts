@@ -5,6 +5,10 @@ import type { Log } from '../base/log.js';
 import { initial } from './migrations/0001-initial.js';
 import { recordingRetention } from './migrations/0002-recording-retention.js';
 import { webhooks } from './migrations/0003-webhooks.js';
+import { tools } from './migrations/0004-tools.js';
+import { documents } from './migrations/0005-documents.js';
+import { afterCall } from './migrations/0006-after-call.js';
+import { chats } from './migrations/0007-chats.js';
 import { queueLogger } from './queue-logger.js';
 
 /** In order, never changed once released. */
@@ -12,6 +16,10 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
   { id: '0001-initial', sql: initial },
   { id: '0002-recording-retention', sql: recordingRetention },
   { id: '0003-webhooks', sql: webhooks },
+  { id: '0004-tools', sql: tools },
+  { id: '0005-documents', sql: documents },
+  { id: '0006-after-call', sql: afterCall },
+  { id: '0007-chats', sql: chats },
 ];
 
 /** Advisory lock under which one node at a time migrates a database. */

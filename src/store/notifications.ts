@@ -9,7 +9,7 @@ import type { NotificationPayloads, Notifications } from './store.js';
 type Channel = keyof NotificationPayloads;
 
 const channels: readonly Channel[] = [
-  ...(['agent_changed', 'telephony_config_changed'] as const),
+  ...(['agent_changed', 'telephony_config_changed', 'tools_changed'] as const),
   ...(['run_events', 'run_ended', 'run_control', 'run_control_result', 'transfer_progress'] as const),
 ];
 

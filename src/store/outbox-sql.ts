@@ -32,18 +32,35 @@ receivers AS (
   ON CONFLICT DO NOTHING
 )`;
 
+/** Nodes of one type of the pinned versions of the runs of `source` (`id`, `agent_uuid`, `agent_version`). Lax: a draft may hold anything. */
+const nodesSql = (source: string, type: 'webhook' | 'qa'): string => `${source} run
+  JOIN agent_versions version ON version.agent_uuid = run.agent_uuid AND version.number = run.agent_version
+  CROSS JOIN LATERAL jsonb_path_query(version.workflow::jsonb, 'lax $.nodes[*] ? (@.type == "${type}" && exists (@.id))') node`;
+
+/** Analyses at once of one organization, over all nodes: a model that is slow takes no more of the workers than these. */
+const ANALYSIS_LANES = 4;
+
+/** CTEs that have the runs of CTE `source` judged whose pinned version has an enabled `qa` node: `to_analyse` holds them (`id`). */
+export const analysesSql = (source: string): string => `
+to_analyse AS (
+  SELECT DISTINCT run.id, run.organization_id FROM ${nodesSql(source, 'qa')}
+  WHERE coalesce(node->'data'->>'qa_enabled', 'true') <> 'false'
+), analyses AS (
+  INSERT INTO run_analyses (run_id, lane) SELECT id, 'analysis:' || organization_id || ':' || floor(random() * ${ANALYSIS_LANES})::int FROM to_analyse
+  ON CONFLICT DO NOTHING
+)`;
+
 /**
  * A CTE that writes one delivery for each enabled webhook node of the pinned versions of the runs of CTE `source` (`id`, `organization_id`,
- * `agent_uuid`, `agent_version`). Lax: a draft may hold anything.
+ * `agent_uuid`, `agent_version`), but for those of CTE `except` (`id`), whose time comes later.
  */
-export const nodeDeliveriesSql = (source: string): string => `
+export const nodeDeliveriesSql = (source: string, except?: string): string => `
 after_call AS (
   INSERT INTO webhook_deliveries (organization_id, run_id, node_id, event_type, event_id, lane)
   SELECT run.organization_id, run.id, node->>'id', 'workflow.webhook', md5(run.id::text || (node->>'id'))::uuid,
     ${laneSql(`run.agent_uuid::text || (node->>'id')`)}
-  FROM ${source} run
-  JOIN agent_versions version ON version.agent_uuid = run.agent_uuid AND version.number = run.agent_version
-  CROSS JOIN LATERAL jsonb_path_query(version.workflow::jsonb, 'lax $.nodes[*] ? (@.type == "webhook" && exists (@.id))') node
+  FROM ${nodesSql(source, 'webhook')}
   WHERE coalesce(node->'data'->>'enabled', 'true') <> 'false' AND length(node->>'id') <= ${MAX_NODE_ID_LENGTH}
+    ${except === undefined ? '' : `AND run.id NOT IN (SELECT id FROM ${except})`}
   ON CONFLICT DO NOTHING
 )`;

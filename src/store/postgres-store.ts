@@ -3,9 +3,12 @@ import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import { createAccountStore } from './accounts.js';
 import { createAgentStore } from './agents.js';
+import { createAnalysisStore } from './analyses.js';
+import { createChatStore } from './chats.js';
 import { openDatabase, translateDatabaseError, translatingErrors } from './database.js';
 import { migrate } from './migrate.js';
 import { openNotifications } from './notifications.js';
+import { createDocumentStore } from './documents.js';
 import { createQuotaStore } from './quotas.js';
 import { createRefusalStore } from './refusals.js';
 import { createRunStore } from './runs.js';
@@ -13,6 +16,7 @@ import { checkSecretKey } from './secret-key-check.js';
 import { createSecrets } from './secrets.js';
 import type { Store } from './store.js';
 import { createTelephonyConfigStore } from './telephony-configs.js';
+import { createToolStore } from './tools.js';
 import { createVendorCredentialStore } from './vendor-credentials.js';
 import { createWebhookDeliveryStore } from './webhook-deliveries.js';
 import { createWebhookEndpointStore } from './webhook-endpoints.js';
@@ -41,11 +45,15 @@ export async function openStore(options: {
       agents: translatingErrors(createAgentStore({ ...database, onAgentChanged: (change) => listener.deliverHere('agent_changed', change) })),
       telephonyConfigs: translatingErrors(createTelephonyConfigStore(database, secrets)),
       vendorCredentials: translatingErrors(createVendorCredentialStore(database, secrets)),
+      tools: translatingErrors(createToolStore({ ...database, onToolsChanged: (change) => listener.deliverHere('tools_changed', change) }, secrets)),
       quotas: translatingErrors(createQuotaStore(database)),
       runs: translatingErrors(createRunStore(database)),
+      analyses: translatingErrors(createAnalysisStore(database)),
+      chats: translatingErrors(createChatStore(database)),
       refusals: translatingErrors(createRefusalStore(database)),
       webhookEndpoints: translatingErrors(createWebhookEndpointStore(database, secrets)),
       webhookDeliveries: translatingErrors(createWebhookDeliveryStore(database, secrets)),
+      documents: translatingErrors(createDocumentStore(database)),
       notifications: {
         notify: (channel, payload) =>
           listener.notify(channel, payload).catch((error: unknown) => {

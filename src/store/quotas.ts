@@ -1,6 +1,6 @@
 import { isUuid } from '../base/ids.js';
 import { queryRows, type Database } from './database.js';
-import type { Quota, QuotaPeriod, QuotaStore } from './store.js';
+import type { OrganizationUsage, Quota, QuotaPeriod, QuotaStore } from './store.js';
 
 /** Holds for users without a quota of their own. */
 const unlimited: Quota = { period: 'month', minutes: null, runs: null };
@@ -29,7 +29,7 @@ export function createQuotaStore({ pool }: Database): QuotaStore {
     },
 
     async usage(organizationId) {
-      const [row] = await queryRows<{ periodStart: Date; runs: number; durationMs: number; liveCalls: number }>(pool, usageSql, [
+      const [row] = await queryRows<OrganizationUsage>(pool, usageSql, [
         isUuid(organizationId) ? organizationId : null,
       ]);
       if (row === undefined) throw new Error('An aggregate returned no row');
@@ -82,10 +82,12 @@ ON CONFLICT (user_id) DO UPDATE SET period = excluded.period, minutes = excluded
 RETURNING period, minutes, runs`;
 
 const usageSql = `
-SELECT span.start AS "periodStart", used.runs::int AS runs, round(used.ms + live.ms)::float8 AS "durationMs", live.calls::int AS "liveCalls"
+SELECT span.start AS "periodStart", used.runs::int AS runs, round(used.ms + live.ms)::float8 AS "durationMs", live.calls::int AS "liveCalls",
+  (used.micros / 1000000)::numeric(20, 6)::text AS "costTotal", used.partly_priced::int AS "partlyPricedRuns"
 FROM (SELECT date_trunc('month', now(), 'UTC') AS start) span
 CROSS JOIN LATERAL (
-  SELECT coalesce(sum(c.runs), 0) AS runs, coalesce(sum(c.used_ms), 0) AS ms
+  SELECT coalesce(sum(c.runs), 0) AS runs, coalesce(sum(c.used_ms), 0) AS ms,
+    coalesce(sum(c.cost_micros), 0)::numeric AS micros, coalesce(sum(c.partly_priced_runs), 0) AS partly_priced
   FROM usage_counters c JOIN users u ON u.id = c.user_id
   WHERE u.organization_id = $1 AND c.period = 'month' AND c.period_start = span.start
 ) used

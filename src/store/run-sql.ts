@@ -1,4 +1,4 @@
-import { announceSql, endingEventsSql, nodeDeliveriesSql } from './outbox-sql.js';
+import { analysesSql, announceSql, endingEventsSql, nodeDeliveriesSql } from './outbox-sql.js';
 import { elapsedMsSql, isLiveSql } from './quotas.js';
 
 /** Columns of a run as the domain names them. */
@@ -7,23 +7,31 @@ id, name, organization_id AS "organizationId", owner_user_id AS "ownerUserId", a
 telephony_config_id AS "telephonyConfigId", call_type AS "callType", mode, state, initial_context AS "initialContext",
 gathered_context AS "gatheredContext", logs, session_id AS "sessionId", end_reason AS "endReason", close_code AS "closeCode",
 close_reason AS "closeReason", created_at AS "createdAt", answered_at AS "answeredAt", ended_at AS "endedAt",
-duration_ms::float8 AS "durationMs", usage, cost, latency, recording_path AS "recordingPath",
+duration_ms::float8 AS "durationMs", usage, cost, latency, analysis, recording_path AS "recordingPath",
 recording_expires_at AS "recordingExpiresAt", recording_deleted_at AS "recordingDeletedAt", node_id AS "nodeId"`;
 
 /** Serialises the mints of one organization, so that two cannot both take the last slot; what merely refers to it is not held up. */
 export const lockOrganizationSql = 'SELECT concurrent_calls AS "concurrentCalls" FROM organizations WHERE id = $1 FOR NO KEY UPDATE';
 
+const noCost = { micros: '0', partlyPriced: '0' };
+
+/** Of a run's `cost` (runs/cost.ts): what it comes to, and whether something in it has no price. */
+const costMicrosSql = (cost: string): string => `round(coalesce((${cost}->>'total')::numeric, 0) * 1000000)::bigint`;
+const isPartlyPricedSql = (cost: string): string => `coalesce(jsonb_array_length(${cost}->'unknown'), 0) > 0`;
+
 /**
  * Adds to the owner's counters of the day and the month in which the runs of CTE `source` were minted.
  * Ordered, so that two statements never lock counters crosswise.
  */
-const countUsageSql = (source: string, runs: string, ms: string): string => `
-  INSERT INTO usage_counters (user_id, period, period_start, runs, used_ms)
-  SELECT owner_user_id, period, date_trunc(period, created_at, 'UTC'), ${runs}, ${ms}
+const countUsageSql = (source: string, runs: string, ms: string, cost: { micros: string; partlyPriced: string } = noCost): string => `
+  INSERT INTO usage_counters (user_id, period, period_start, runs, used_ms, cost_micros, partly_priced_runs)
+  SELECT owner_user_id, period, date_trunc(period, created_at, 'UTC'), ${runs}, ${ms}, ${cost.micros}, ${cost.partlyPriced}
   FROM ${source}, (VALUES ('day'), ('month')) AS periods (period)
   GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
   ON CONFLICT (user_id, period, period_start)
-  DO UPDATE SET runs = usage_counters.runs + excluded.runs, used_ms = usage_counters.used_ms + excluded.used_ms`;
+  DO UPDATE SET runs = usage_counters.runs + excluded.runs, used_ms = usage_counters.used_ms + excluded.used_ms,
+    cost_micros = usage_counters.cost_micros + excluded.cost_micros,
+    partly_priced_runs = usage_counters.partly_priced_runs + excluded.partly_priced_runs`;
 
 /**
  * Decides and inserts in one statement; the organization is locked. $1 organization, $2 owner, $3 agent, $4 limit of the organization,
@@ -57,13 +65,26 @@ WITH quota AS (
 ), counted AS (${countUsageSql('minted', 'count(*)', '0')})
 SELECT verdict.refusal, verdict.remaining_ms AS "remainingMs", run.* FROM verdict LEFT JOIN (SELECT ${runColumnsSql} FROM minted) run ON true`;
 
-/** What a run's end sets off, in the statement that ends the runs of CTE `ended`: usage, webhooks, and word to whoever waits. */
-const followEndSql = `counted AS (${countUsageSql('ended', '0', 'sum(duration_ms)')}),
+/** What an analysis added to the cost of the runs of CTE `source`, which has `cost` and, as it was before, `former_cost`. */
+export const countAnalysisSql = (source: string): string => countUsageSql(source, '0', '0', {
+  micros: `sum(${costMicrosSql('cost')} - ${costMicrosSql('former_cost')})`,
+  partlyPriced: `count(*) FILTER (WHERE ${isPartlyPricedSql('cost')} AND NOT ${isPartlyPricedSql('former_cost')})`,
+});
+
+/** What a run's end sets off, in the statement that ends the runs of CTE `ended`: usage, webhooks, analyses, and word to whoever waits. */
+const followEndSql = `counted AS (${countUsageSql('ended', '0', 'sum(duration_ms)', {
+  micros: `sum(${costMicrosSql('cost')})`,
+  partlyPriced: `count(*) FILTER (WHERE ${isPartlyPricedSql('cost')})`,
+})}),
 ${announceSql('ended', endingEventsSql)},
-${nodeDeliveriesSql('ended')}`;
+${analysesSql('ended')},
+${nodeDeliveriesSql('ended', 'to_analyse')}`;
 
 /** Columns of an ended run that {@link followEndSql} reads. */
-const endedColumnsSql = ['id', 'organization_id', 'owner_user_id', 'agent_uuid', 'agent_version', 'state', 'end_reason', 'created_at', 'duration_ms'];
+const endedColumnsSql = ['id', 'organization_id', 'owner_user_id', 'agent_uuid', 'agent_version', 'state', 'end_reason', 'created_at', 'duration_ms', 'cost'];
+
+/** Columns of a run that what follows its analysis reads. */
+export const analysisColumns = ['id', 'organization_id', 'owner_user_id', 'agent_uuid', 'agent_version', 'created_at', 'duration_ms', 'cost'];
 
 const notifyEndedSql = `SELECT id, pg_notify('run_ended', json_build_object('runId', id)::text) FROM ended`;
 

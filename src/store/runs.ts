@@ -56,6 +56,10 @@ export function createRunStore(database: Database): RunStore {
       return freed ? bind() : 'duplicate';
     },
 
+    async addInitialContext(id, variables) {
+      await pool.query('UPDATE runs SET initial_context = initial_context || $2::jsonb WHERE id = $1', [id, encodeJson(variables)]);
+    },
+
     markRunning: (id) => updated(statements.markRunningSql, [id]),
 
     finalise: (id, finalisation) => updated(statements.finaliseSql, [id, ...finalisationValues(finalisation)]),

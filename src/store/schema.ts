@@ -1,6 +1,6 @@
 import { boolean, customType, integer, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
 import { encodeJson } from './encode-json.js';
-import type { RunEventType, VersionStatus } from './store.js';
+import type { DocumentFields, RunEventType, VersionStatus } from './store.js';
 
 /**
  * Tables read and written through the query builder, as the migrations leave them; a test compares the two. Indexes and checks are the
@@ -25,6 +25,8 @@ export const organizations = pgTable('organizations', {
   concurrentCalls: integer('concurrent_calls').notNull(),
   defaultModels: writtenJson('default_models'),
   createdAt: createdAt(),
+  prices: writtenJson('prices'),
+  pricesUpdatedAt: time('prices_updated_at'),
 });
 
 /** Members of an organization; agents' owners. */
@@ -101,6 +103,32 @@ export const vendorCredentials = pgTable('vendor_credentials', {
   createdAt: createdAt(),
 });
 
+/** What agents' nodes may call. */
+export const tools = pgTable('tools', {
+  uuid: uuid('uuid').primaryKey(),
+  organizationId: uuid('organization_id').notNull(),
+  name: text('name').notNull(),
+  description: text('description').notNull(),
+  kind: text('kind').notNull(),
+  config: writtenJson('config').notNull(),
+  filler: writtenJson('filler'),
+  credentialSealed: bytes('credential_sealed'),
+  createdAt: createdAt(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+});
+
+/** Written chats with agents. */
+export const chats = pgTable('chats', {
+  id: uuid('id').primaryKey(),
+  organizationId: uuid('organization_id').notNull(),
+  agentUuid: uuid('agent_uuid').notNull(),
+  record: writtenJson('record').notNull(),
+  claim: uuid('claim'),
+  claimedUntil: time('claimed_until'),
+  createdAt: createdAt(),
+  expiresAt: time('expires_at').notNull(),
+});
+
 /** Streams turned away before a run was minted. */
 export const refusals = pgTable('refusals', {
   id: uuid('id').primaryKey(),
@@ -126,3 +154,29 @@ export const webhookEndpoints = pgTable('webhook_endpoints', {
   createdAt: createdAt(),
   updatedAt: time('updated_at').notNull().defaultNow(),
 });
+
+/** What agents answer from. */
+export const documents = pgTable('documents', {
+  uuid: uuid('uuid').primaryKey(),
+  organizationId: uuid('organization_id').notNull(),
+  name: text('name').notNull(),
+  mimeType: text('mime_type').notNull(),
+  sizeBytes: integer('size_bytes').notNull(),
+  mode: text('mode').$type<DocumentFields['mode']>().notNull(),
+  textLength: integer('text_length').notNull(),
+  chunkCount: integer('chunk_count').notNull(),
+  createdAt: createdAt(),
+});
+
+/** Documents' text, in parts. */
+export const documentChunks = pgTable(
+  'document_chunks',
+  {
+    documentUuid: uuid('document_uuid').notNull(),
+    position: integer('position').notNull(),
+    heading: text('heading').array().notNull(),
+    page: integer('page'),
+    text: text('text').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.documentUuid, table.position] })],
+);

@@ -16,6 +16,7 @@ const placeOf = (row: { id: string; organizationId: string }): SecretPlace => ({
 
 /** Keys for vendors in PostgreSQL, sealed. */
 export function createVendorCredentialStore({ orm, callerOrm, clock }: Database, secrets: Secrets): VendorCredentialStore {
+  const within = (organizationId: string, id: string) => and(eq(vendorCredentials.organizationId, organizationId), eq(vendorCredentials.id, id));
   const open = ({ apiKeySealed, ...row }: Row): VendorCredential => ({ ...row, apiKey: secrets.open(placeOf(row), apiKeySealed) });
 
   return {
@@ -47,11 +48,29 @@ export function createVendorCredentialStore({ orm, callerOrm, clock }: Database,
       return rows.map(open);
     },
 
+    async get(organizationId, id) {
+      if (!isUuid(organizationId) || !isUuid(id)) return null;
+      const [row] = await callerOrm.select().from(vendorCredentials).where(within(organizationId, id));
+      return row === undefined ? null : open(row);
+    },
+
+    async update(organizationId, id, { name, apiKey, baseUrl }) {
+      if (!isUuid(organizationId) || !isUuid(id)) return null;
+      const change = {
+        ...(name === undefined ? {} : { name: storableText(name) }),
+        ...(apiKey === undefined ? {} : { apiKeySealed: secrets.seal(placeOf({ id, organizationId }), apiKey) }),
+        ...(baseUrl === undefined ? {} : { baseUrl }),
+      };
+      if (Object.keys(change).length === 0) return this.get(organizationId, id);
+      const [row] = await orm.update(vendorCredentials).set(change).where(within(organizationId, id)).returning();
+      return row === undefined ? null : open(row);
+    },
+
     async delete(organizationId, id) {
       if (!isUuid(organizationId) || !isUuid(id)) return false;
       const deleted = await orm
         .delete(vendorCredentials)
-        .where(and(eq(vendorCredentials.organizationId, organizationId), eq(vendorCredentials.id, id)))
+        .where(within(organizationId, id))
         .returning({ id: vendorCredentials.id });
       return deleted.length > 0;
     },

@@ -28,7 +28,7 @@ export function whileThinking(state: TurnState, phase: Phase<'thinking'>, event:
       return event.replyId === phase.replyId ? afterReply(state, phase.words, event.atMs, options) : stay(state);
     case 'speech-start':
       // The caller may be going on, and the reply would answer half a turn; or it was a cough, and the reply must still come.
-      return canInterrupt(phase, options) ? enterInterrupted(state, phase, event.atMs, 'hold-playout') : stay(state);
+      return canInterrupt(phase, options) && isVoiceTrusted(state, options) ? enterInterrupted(state, phase, event.atMs, 'hold-playout') : stay(state);
     case 'speech-pause':
       return stay(state, phase, { type: 'finalize-transcript' });
     case 'transcript-final':
@@ -56,6 +56,11 @@ function canInterrupt(phase: { readonly allowInterrupt: boolean }, options: Turn
   return phase.allowInterrupt && options.interruption.isEnabled;
 }
 
+/** False once voices have interrupted several times in vain: an echo, music, a talk in the room, a caller who hums along. Words still count. */
+function isVoiceTrusted(state: TurnState, options: TurnOptions): boolean {
+  return state.falseInterruptions < options.interruption.maxFalseInARow;
+}
+
 /** The agent is heard. */
 export function whileAgentSpeaking(
   state: TurnState,
@@ -63,7 +68,7 @@ export function whileAgentSpeaking(
   event: TurnEvent,
   options: TurnOptions,
 ): TurnTransition {
-  const isVoiceEnough = canInterrupt(phase, options) && options.interruption.minWords === 0;
+  const isVoiceEnough = canInterrupt(phase, options) && isVoiceTrusted(state, options) && options.interruption.minWords === 0;
   switch (event.type) {
     case 'speech-onset':
       if (!isVoiceEnough) return stay(state);
@@ -183,9 +188,10 @@ export function whileInterrupted(state: TurnState, phase: Phase<'interrupted'>, 
 }
 
 /** Nobody took the turn: the reply goes on from what was heard, or ends. */
-function refuteInterruption(state: TurnState, phase: Phase<'interrupted'>, atMs: number, options: TurnOptions): TurnTransition {
+function refuteInterruption(before: TurnState, phase: Phase<'interrupted'>, atMs: number, options: TurnOptions): TurnTransition {
   const { replyId, words, startedAtMs } = phase;
   const isAcknowledged = allText(words) !== '' && words.atMs >= startedAtMs;
+  const state = { ...before, falseInterruptions: before.falseInterruptions + 1 };
   const note: TurnEffect = { type: 'note-event', event: isAcknowledged ? 'acknowledgement-heard' : 'interruption-false' };
   if (options.interruption.canResume) return resume(state, replyId, words, note);
   const discard: TurnEffect = { type: 'discard-reply', replyId };

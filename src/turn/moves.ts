@@ -1,5 +1,5 @@
 import type { TurnOptions } from './options.js';
-import { noWords, type TurnEffect, type TurnEvent, type TurnPhase, type TurnState, type TurnTimer, type TurnTransition, type Words } from './turn.js';
+import { noWords, type Lull, type TurnEffect, type TurnEvent, type TurnPhase, type TurnState, type TurnTimer, type TurnTransition, type Words } from './turn.js';
 import { addFinal, allText, setInterim, withoutKnown } from './words.js';
 
 /** A phase by name. */
@@ -80,17 +80,25 @@ export function dropPreparedReply(result: TurnTransition): TurnTransition {
 
 /** The caller speaks. */
 export function enterCallerSpeaking(state: TurnState, { words, startedAtMs }: OpenTurn): TurnTransition {
-  return dropPreparedReply(enter(state, { name: 'caller-speaking', words, startedAtMs }, trustVoice));
+  return dropPreparedReply(enter(state, { name: 'caller-speaking', words, startedAtMs, lull: 'none' }, trustVoice));
 }
 
-/** The caller paused. */
-export function enterEndpointing(state: TurnState, { words, startedAtMs, speechEndMs }: PausedTurn, options: TurnOptions): TurnTransition {
+/** The caller paused; what the recogniser was asked for in this same silence is not asked for again. */
+export function enterEndpointing(
+  state: TurnState,
+  { words, startedAtMs, speechEndMs }: PausedTurn,
+  options: TurnOptions,
+  lull: Lull = 'none',
+): TurnTransition {
   const phase: TurnPhase = { name: 'endpointing', words, startedAtMs, speechEndMs, isSettled: false };
   const settling: readonly TurnEffect[] = options.hasVendorTurns
     ? [awaitVendor(words, options)]
-    : [{ type: 'finalize-transcript' }, { type: 'set-timer', timer: 'transcript', delayMs: options.endpointing.transcriptTimeoutMs }];
+    : [...(lull === 'none' ? [finalizeTranscript] : []), { type: 'set-timer', timer: 'transcript', delayMs: options.endpointing.transcriptTimeoutMs }];
   return prepareReply(enter(state, phase, ...settling), words, options);
 }
+
+/** The recogniser is asked for its words. */
+export const finalizeTranscript: TurnEffect = { type: 'finalize-transcript' };
 
 /** The recogniser ends the turn; one that never does is waited for, and a voice in which it hears no words only shortly. */
 export function awaitVendor(words: Words, options: TurnOptions): TurnEffect {
@@ -116,7 +124,7 @@ export function endTurn(state: TurnState, turn: PausedTurn, options: TurnOptions
   const turnId = state.turnId + 1;
   const voice = { ...state.voice, startedAtMs: state.voice.isOn ? speechEndMs : null };
   const preparation = { text: null, count: 0 };
-  const committed = { ...state, turnId, idleCount: 0, voice, unsettled: turn.words.interim, preparation };
+  const committed = { ...state, turnId, idleCount: 0, voice, unsettled: turn.words.interim, preparation, falseInterruptions: 0 };
   // The shell answers with reply-requested; until then the floor is nobody's.
   return enterListening(committed, options, { type: 'commit-turn', turnId, text, startedAtMs, speechEndMs });
 }

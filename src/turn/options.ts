@@ -17,8 +17,10 @@ export interface EndpointingOptions {
 export interface InterruptionOptions {
   /** False: the caller's words are kept, but never stop the agent. Default true. */
   readonly isEnabled: boolean;
-  /** Speech that must last before playout is cleared. Default 160 ms; the detector's confirm window. */
-  readonly minDurationMs: number;
+  /** Speech that must last before playout is cleared, ms: the detector's confirm window. Default null: the detector's own. */
+  readonly minDurationMs: number | null;
+  /** Interruptions in vain after which the voice alone no longer stops the agent, but words do, until the caller's next turn. Default 2. */
+  readonly maxFalseInARow: number;
   /** Words that must be recognised before playout is cleared. Default 0: the voice alone is enough. */
   readonly minWords: number;
   /** Words that show attention and do not take the turn, lower-case. */
@@ -44,6 +46,8 @@ export interface TurnOptions {
   readonly preparation: PreparationOptions;
   /** True: the recogniser decides when a turn is over, and the delays of `endpointing` do not count. */
   readonly hasVendorTurns: boolean;
+  /** True: the recogniser may be asked for its words at every lull; false: only once the caller has paused. */
+  readonly canFinalizeEarly: boolean;
   /** Silence of both sides after which the caller is asked whether they are there. Default 10,000 ms. */
   readonly idleTimeoutMs: number;
 }
@@ -53,7 +57,8 @@ export const defaultTurnOptions = {
   endpointing: { minDelayMs: 300, maxDelayMs: 1200, transcriptTimeoutMs: 1500, vendorTurnTimeoutMs: 8000 },
   interruption: {
     isEnabled: true,
-    minDurationMs: 160,
+    minDurationMs: null,
+    maxFalseInARow: 2,
     minWords: 0,
     acknowledgementWords: ['mm-hm', 'mhm', 'mm', 'uh-huh', 'uhuh', 'yeah', 'yes', 'yep', 'ok', 'okay', 'right', 'sure', 'i see', 'aha', 'hm', 'hmm'],
     falseInterruptionTimeoutMs: 1500,
@@ -61,5 +66,6 @@ export const defaultTurnOptions = {
   },
   preparation: { isEnabled: true, maxPerTurn: 2 },
   hasVendorTurns: false,
+  canFinalizeEarly: false,
   idleTimeoutMs: 10_000,
 } as const satisfies TurnOptions;

@@ -35,6 +35,62 @@ const turnPause = (atMs: number): TurnEvent => ({ type: 'vendor-turn-pause', atM
 const turnResumed = (atMs: number): TurnEvent => ({ type: 'vendor-turn-resumed', atMs });
 const prepared = (text: string, turnId = 1) => ({ type: 'prepare-reply', turnId, text });
 
+describe('a lull in the caller\'s speech', () => {
+  const lull = (atMs: number): TurnEvent => ({ type: 'speech-lull', atMs });
+  const resumed = (atMs: number): TurnEvent => ({ type: 'speech-resumed', atMs });
+  const early = { ...options, canFinalizeEarly: true };
+  const count = (all: readonly TurnEffect[], type: TurnEffect['type']) => all.filter((effect) => effect.type === type).length;
+  const prepares = (all: readonly TurnEffect[]) => all.flatMap((effect) => (effect.type === 'prepare-reply' ? [effect.text] : []));
+  const ended = [pause(1000), timer('endpointing', 1100)];
+
+  it('asks for the words, begins the reply to them, and moves no end of a turn', () => {
+    const { all } = play([start(0), lull(860), final('Are you open?', 905), settled(910), ...ended], early);
+    expect(prepares(all)).toEqual(['Are you open?']);
+    expect(count(all, 'finalize-transcript')).toBe(1);
+    expect(all).toContainEqual({ type: 'set-timer', timer: 'endpointing', delayMs: 100 });
+    expect(all).toContainEqual({ type: 'commit-turn', turnId: 1, text: 'Are you open?', startedAtMs: 0, speechEndMs: 800 });
+    expect(count(all, 'drop-prepared-reply')).toBe(0);
+  });
+
+  it('whose answer comes after the pause is not asked for twice', () => {
+    const { all, state } = play([start(0), lull(860), pause(1000), final('Are you open?', 1005), settled(1010)], early);
+    expect(count(all, 'finalize-transcript')).toBe(1);
+    expect(state.phase).toMatchObject({ name: 'endpointing', isSettled: true });
+  });
+
+  it('that brought no words is asked for again at the pause', () => {
+    const { all } = play([start(0), lull(860), settled(910), pause(1000), final('Yes.', 1040), settled(1050), timer('endpointing', 1100)], early);
+    expect(count(all, 'finalize-transcript')).toBe(2);
+    expect(all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'Yes.' }));
+  });
+
+  it('that is over before its words came begins nothing, and its answer does not end the pause that follows', () => {
+    const going = [start(0), lull(400), resumed(440), pause(1000), final('I would', 1010), settled(1020)];
+    const { all, state } = play(going, early);
+    expect(prepares(all)).toEqual([]);
+    expect(state.phase).toMatchObject({ name: 'endpointing', isSettled: false });
+    expect(play([final('like a table.', 1100), settled(1110)], early, state).all).toContainEqual(expect.objectContaining({ text: 'I would like a table.' }));
+  });
+
+  it('keeps what was begun until other words come, and its budget for the words that are complete', () => {
+    const blip = [start(0), final('Are you open?', 800), lull(860), settled(910), resumed(920), lull(980), settled(1030), ...ended];
+    expect(prepares(play(blip, early).all)).toEqual(['Are you open?']);
+    const going = [start(0), lull(200), final('I would', 250), settled(260), resumed(300), lull(400), final('book', 450), settled(460), resumed(500)];
+    const { all, state } = play(going, early);
+    expect(prepares(all)).toEqual(['I would']);
+    expect(count(all, 'drop-prepared-reply')).toBe(1);
+    expect(prepares(play([lull(600), final('a table.', 650), settled(660)], early, state).all)).toEqual(['I would book a table.']);
+  });
+
+  it('begins no reply to words that go on', () => {
+    expect(prepares(play([start(0), lull(400), final('My name is', 450), settled(460)], early).all)).toEqual([]);
+  });
+
+  it('is nothing to a recogniser that is not to be asked so often', () => {
+    expect(count(play([start(0), lull(400)]).all, 'finalize-transcript')).toBe(0);
+  });
+});
+
 describe('a reply that is begun on a pause', () => {
   const preparing = (all: readonly TurnEffect[]) => all.filter(({ type }) => type === 'prepare-reply' || type === 'drop-prepared-reply' || type === 'commit-turn');
 
@@ -96,7 +152,7 @@ describe('a caller turn', () => {
   });
 
   it('goes on when the caller does, keeping the words', () => {
-    const { state, all } = play([start(0), pause(1000), final('I would like', 1010), start(1100), pause(2000), final('a table.', 2010), settled(2200)]);
+    const { state, all } = play([start(0), pause(1000), final('I would like', 1010), start(1100), settled(1150), pause(2000), final('a table.', 2010), settled(2200)]);
     expect(all).toContainEqual({ type: 'commit-turn', turnId: 1, text: 'I would like a table.', startedAtMs: 0, speechEndMs: 1800 });
     expect(state.phase.name).toBe('listening');
   });
@@ -175,6 +231,18 @@ describe('an interruption', () => {
     expect(cleared.last).toEqual(['finalize-transcript', 'set-timer']);
     expect(play([settled(1600)], options, cleared.state).last).toEqual(['note-event', 'resume-playout']);
     expect(play([timer('false-interruption', 3000)], options, cleared.state).state.phase.name).toBe('agent-speaking');
+  });
+
+  it('in vain, twice, makes words necessary, until the caller has had a turn', () => {
+    const inVain = (atMs: number) => [onset(atMs), start(atMs + 100), pause(atMs + 400), settled(atMs + 500)];
+    const twice = play([...speaking, ...inVain(1000), ...inVain(2000)]);
+    expect(twice.allNames.filter((name) => name === 'clear-playout')).toHaveLength(2);
+    const third = play(inVain(3000), options, twice.state);
+    expect(third.allNames).toEqual(['finalize-transcript']);
+    const taken = play([onset(4000), start(4100), interim('stop that', 4400), pause(4900), final('Stop that.', 5000), settled(5100), timer('endpointing', 5200)], options, third.state);
+    expect(taken.allNames).toContain('clear-playout');
+    expect(taken.all).toContainEqual(expect.objectContaining({ type: 'commit-turn', text: 'Stop that.' }));
+    expect(play([requested(6000), started(6050), onset(7000)], options, taken.state).last).toEqual(['hold-playout']);
   });
 
   it('of acknowledging words resumes the reply', () => {

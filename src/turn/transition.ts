@@ -1,4 +1,4 @@
-import { endpointingDelayMs } from './endpointing.js';
+import { completenessOf, endpointingDelayMs } from './endpointing.js';
 import { whileAgentSpeaking, whileHeld, whileInterrupted, whileThinking } from './interruption.js';
 import {
   awaitVendor,
@@ -7,16 +7,18 @@ import {
   enter,
   enterCallerSpeaking,
   enterEndpointing,
+  finalizeTranscript,
   hearWords,
   prepareReply,
   stay,
   trustVoice,
+  withEffects,
   wordsOf,
   type Event,
   type Phase,
 } from './moves.js';
 import type { TurnOptions } from './options.js';
-import { noWords, type TurnEvent, type TurnState, type TurnTransition } from './turn.js';
+import { noWords, type TurnEvent, type TurnState, type TurnTransition, type Words } from './turn.js';
 import { allText } from './words.js';
 
 /**
@@ -24,7 +26,10 @@ import { allText } from './words.js';
  */
 export function transition(before: TurnState, event: TurnEvent, options: TurnOptions): TurnTransition {
   if (before.phase.name === 'ended') return { state: before, effects: [] };
-  const state = noteVoice(before, event);
+  return noteFinalizes(decide(noteAnswer(noteVoice(before, event), event), event, options));
+}
+
+function decide(state: TurnState, event: TurnEvent, options: TurnOptions): TurnTransition {
   if (event.type === 'call-ended') return onCallEnded(state, event.atMs);
   if (event.type === 'reply-requested') return onReplyRequested(state, event);
   switch (state.phase.name) {
@@ -51,6 +56,17 @@ function noteVoice(state: TurnState, event: TurnEvent): TurnState {
   if (event.type === 'speech-start') return { ...state, voice: { ...state.voice, isOn: true, startedAtMs: event.atMs } };
   if (event.type === 'speech-pause') return { ...state, voice: { ...state.voice, isOn: false, endedAtMs: event.speechEndMs } };
   return state;
+}
+
+/** A recogniser that was waited for in vain may answer later, or never. */
+function noteAnswer(state: TurnState, event: TurnEvent): TurnState {
+  if (event.type === 'timer-fired' && event.timer === 'transcript') return { ...state, openFinalizes: 0 };
+  return event.type === 'transcript-settled' ? { ...state, openFinalizes: Math.max(0, state.openFinalizes - 1) } : state;
+}
+
+function noteFinalizes({ state, effects }: TurnTransition): TurnTransition {
+  const asked = effects.filter(({ type }) => type === 'finalize-transcript').length;
+  return { state: asked === 0 ? state : { ...state, openFinalizes: state.openFinalizes + asked }, effects };
 }
 
 function onCallEnded(state: TurnState, atMs: number): TurnTransition {
@@ -99,10 +115,18 @@ function whileCallerSpeaking(state: TurnState, phase: Phase<'caller-speaking'>, 
     case 'transcript-interim':
     case 'transcript-final': {
       const heard = hearWords(state, phase.words, event);
-      return stay(heard.state, { ...phase, words: heard.words }, trustVoice);
+      const next = stay(heard.state, { ...phase, words: heard.words }, trustVoice);
+      // What was begun in a lull answers the words so far, and is of use until there are others.
+      return options.hasVendorTurns || allText(heard.words) === state.preparation.text ? next : dropPreparedReply(next);
     }
+    case 'speech-lull':
+      return options.canFinalizeEarly && state.openFinalizes === 0 ? stay(state, { ...phase, lull: 'asked' }, finalizeTranscript) : stay(state);
+    case 'speech-resumed':
+      return stay(state, { ...phase, lull: 'none' });
+    case 'transcript-settled':
+      return phase.lull === 'asked' ? prepareInLull(stay(state, { ...phase, lull: 'settled' }), phase.words, options) : stay(state);
     case 'speech-pause':
-      return enterEndpointing(state, { ...phase, speechEndMs: event.speechEndMs }, options);
+      return pause(state, phase, event, options);
     case 'timer-fired':
       return event.timer === 'wordless-voice' ? enterEndpointing(state, { ...phase, speechEndMs: event.atMs }, options) : stay(state);
     case 'vendor-turn-pause':
@@ -114,6 +138,29 @@ function whileCallerSpeaking(state: TurnState, phase: Phase<'caller-speaking'>, 
     default:
       return stay(state);
   }
+}
+
+/**
+ * A lull is mostly not the end: words that go on begin no reply, and the turn's last one is kept for the pause unless the words
+ * sound complete.
+ */
+function prepareInLull(result: TurnTransition, words: Words, options: TurnOptions): TurnTransition {
+  const completeness = completenessOf(allText(words));
+  const { maxPerTurn } = options.preparation;
+  const isLast = maxPerTurn > 1 && result.state.preparation.count >= maxPerTurn - 1;
+  if (completeness === 'unfinished' || (completeness === 'unsure' && isLast)) return result;
+  return prepareReply(result, words, options);
+}
+
+/** The lull became a pause: what it brought counts. Where it brought no words, they are asked for once more. */
+function pause(state: TurnState, phase: Phase<'caller-speaking'>, event: Event<'speech-pause'>, options: TurnOptions): TurnTransition {
+  const turn = { ...phase, speechEndMs: event.speechEndMs };
+  if (phase.lull !== 'settled' || allText(phase.words) === '') {
+    return enterEndpointing(state, turn, options, phase.lull === 'asked' ? 'asked' : 'none');
+  }
+  const paused = enterEndpointing(state, turn, options, 'settled');
+  if (paused.state.phase.name !== 'endpointing') return paused;
+  return withEffects(paused.effects, settle(paused.state, paused.state.phase, event.atMs, options));
 }
 
 function whileEndpointing(state: TurnState, phase: Phase<'endpointing'>, event: TurnEvent, options: TurnOptions): TurnTransition {
@@ -140,7 +187,8 @@ function whileEndpointing(state: TurnState, phase: Phase<'endpointing'>, event: 
     case 'vendor-turn-resumed':
       return dropPreparedReply(stay(state));
     case 'transcript-settled':
-      return options.hasVendorTurns ? stay(state) : settle(state, phase, event.atMs, options);
+      // The answer to an earlier request does not hold what was said since.
+      return options.hasVendorTurns || state.openFinalizes > 0 ? stay(state) : settle(state, phase, event.atMs, options);
     case 'vendor-turn-end':
       return endTurn(state, phase, options);
     case 'timer-fired':

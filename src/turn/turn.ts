@@ -17,6 +17,9 @@ export interface Preparation {
   readonly count: number;
 }
 
+/** The silence within the caller's speech: there is none, or the recogniser was asked for its words, or has told them all. */
+export type Lull = 'none' | 'asked' | 'settled';
+
 /** The caller's voice as it was detected, whatever phase the turn was in. */
 export interface CallerVoice {
   readonly isOn: boolean;
@@ -33,7 +36,7 @@ export type TurnPhase =
   /** Nobody speaks: the caller is waited for. */
   | { readonly name: 'listening' }
   /** The caller speaks. */
-  | { readonly name: 'caller-speaking'; readonly words: Words; readonly startedAtMs: number }
+  | { readonly name: 'caller-speaking'; readonly words: Words; readonly startedAtMs: number; readonly lull: Lull }
   /** The caller paused: words are settling, and the silence may end the turn. */
   | {
       readonly name: 'endpointing';
@@ -72,6 +75,10 @@ export interface TurnState {
   /** Words that were committed before they were settled: they are no new ones when they come again, settled. */
   readonly unsettled: string;
   readonly preparation: Preparation;
+  /** How often the recogniser was asked for its words and has not answered yet. */
+  readonly openFinalizes: number;
+  /** Interruptions by a voice that took no turn, since the caller's last turn. */
+  readonly falseInterruptions: number;
 }
 
 /** What happens; `atMs` is on the call clock. */
@@ -80,6 +87,10 @@ export type TurnEvent =
   | { readonly type: 'speech-onset'; readonly atMs: number }
   /** The voice has lasted for the confirm window. */
   | { readonly type: 'speech-start'; readonly atMs: number }
+  /** A short silence within speech, which is mostly not its end. */
+  | { readonly type: 'speech-lull'; readonly atMs: number }
+  /** The voice went on after it. */
+  | { readonly type: 'speech-resumed'; readonly atMs: number }
   /** Silence; `speechEndMs` is when it began. */
   | { readonly type: 'speech-pause'; readonly atMs: number; readonly speechEndMs: number }
   /** The onset was nothing. */
@@ -151,4 +162,6 @@ export const initialTurnState: TurnState = {
   voice: { isOn: false, startedAtMs: null, endedAtMs: 0 },
   unsettled: '',
   preparation: { text: null, count: 0 },
+  openFinalizes: 0,
+  falseInterruptions: 0,
 };

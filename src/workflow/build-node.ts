@@ -1,6 +1,7 @@
 import type { ModelTool } from '../speech/language-model.js';
 import { parseExpression } from './expression-parser.js';
 import { toolNameOf, type CollectNode, type ConditionalEdge, type EdgesByDigits, type ExtractionPlan, type GraphEdge, type GraphNode, type PromptedNode, type SilenceEdge } from './graph.js';
+import { toolsAt, type KnownTools, type NodeTools } from './node-tools.js';
 import type { NodeOfType, WorkflowEdge, WorkflowNode } from './schema.js';
 import { parseTemplate, type Template } from './template.js';
 
@@ -53,6 +54,7 @@ function promptedNode(
   node: NodeOfType<'startCall' | 'agentNode' | 'endCall'>,
   { edgesByDigits, conditions, onSilence, others }: Conditions,
   globalPrompt: Template | null,
+  { callables, functionSources }: NodeTools,
 ): PromptedNode {
   const edgesByTool = Object.create(null) as Record<string, GraphEdge>;
   for (const exit of others) edgesByTool[toolNameOf(exit.data.label)] = graphEdge(exit);
@@ -64,8 +66,15 @@ function promptedNode(
     prompt: parseTemplate(node.data.prompt),
     allowInterrupt: node.data.allow_interrupt,
     greeting: node.type === 'startCall' ? templateOrNull(node.data.greeting) : null,
-    tools: others.map(({ data: { label, condition } }) => ({ name: toolNameOf(label), description: condition ?? label, parameters: noParameters })),
+    tools: [
+      ...others.map(({ data: { label, condition } }) => ({ name: toolNameOf(label), description: condition ?? label, parameters: noParameters })),
+      ...Object.values(callables).map(({ declaration }) => declaration),
+    ],
     edgesByTool,
+    callables,
+    functionSources,
+    documentUuids: node.data.document_uuids,
+    reference: '',
     edgesByDigits,
     conditions,
     onSilence,
@@ -94,15 +103,21 @@ function collectNode({ id, data }: NodeOfType<'collectDigits'>, { edgesByDigits,
   };
 }
 
+/** What nodes are built with, besides themselves. */
+export interface BuildContext {
+  readonly globalPrompt: Template | null;
+  readonly tools: KnownTools;
+}
+
 /** A node made ready to run; null for one the call is never at. `exits` are the edges out of it, in the document's order. */
-export function buildNode(node: WorkflowNode, exits: readonly WorkflowEdge[], globalPrompt: Template | null): GraphNode | null {
+export function buildNode(node: WorkflowNode, exits: readonly WorkflowEdge[], { globalPrompt, tools }: BuildContext): GraphNode | null {
   const sorted = sortExits(exits);
   const [next] = sorted.others;
   switch (node.type) {
     case 'startCall':
     case 'agentNode':
     case 'endCall':
-      return promptedNode(node, sorted, globalPrompt);
+      return promptedNode(node, sorted, globalPrompt, toolsAt(node, exits, tools));
     case 'collectDigits':
       return collectNode(node, sorted);
     case 'say':

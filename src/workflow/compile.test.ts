@@ -124,7 +124,7 @@ describe('a document with problems', () => {
 
   it('tells every problem at once, each with a message and a cure', () => {
     const problems = problemsOf({
-      nodes: [agent('a', { prompt: '' }), agent('b', { tool_uuids: ['t'] }), node('c', 'collectDigits', { prompt: 'x' })],
+      nodes: [agent('a', { prompt: '' }), agent('b', { prompt: '{{1+1}}' }), node('c', 'collectDigits', { prompt: 'x' })],
       edges: [edge('a', 'nowhere')],
       extra: 1,
     });
@@ -134,7 +134,7 @@ describe('a document with problems', () => {
       'workflow workflow nodes',
       'edge a-nowhere target',
       'node c edges',
-      'node b data.tool_uuids',
+      'node b data.prompt',
     ]);
     for (const problem of problems) {
       expect(problem.message).not.toBe('');
@@ -147,14 +147,21 @@ describe('a document with problems', () => {
   });
 
   it.each<[string, unknown]>([
-    ['documents', { document_uuids: ['d'] }],
-    ['MCP tools', { mcp_tool_filters: { t: ['f'] } }],
     ['recorded greetings', { greeting_type: 'audio' }],
-    ['fetching before the call', { pre_call_fetch_mode: 'always' }],
+    ['stored credentials of requests before the call', { pre_call_fetch_mode: 'always', pre_call_fetch_url: 'https://example.com', pre_call_fetch_credential_uuid: 'c' }],
   ])('refuses what cannot be done yet: %s', (what, data) => {
     const [problem, ...others] = problemsOf({ nodes: [node('s', 'startCall', data as Record<string, unknown>)], edges: [] });
     expect(problem?.message).toContain(`not supported yet: ${what}`);
     expect(others).toEqual([]);
+  });
+
+  it('says where a request before the call has no address, or none that can be', () => {
+    const fetching = (data: Record<string, unknown>) => ({ nodes: [node('s', 'startCall', { pre_call_fetch_mode: 'inbound', ...data })], edges: [] });
+    expect(compileWorkflow(fetching({ pre_call_fetch_url: 'https://example.com/who' }), { forPublish: true })).toMatchObject({
+      ok: true,
+      graph: { preCallFetch: { mode: 'inbound', url: 'https://example.com/who' } },
+    });
+    for (const data of [{}, { pre_call_fetch_url: 'ftp://example.com' }]) expect(problemsOf(fetching(data))).toMatchObject([{ id: 's', field: 'data.pre_call_fetch_url' }]);
   });
 
   it('tells where a condition is none', () => {
@@ -174,13 +181,16 @@ describe('a document with problems', () => {
     ]);
   });
 
-  it.each([
-    ['qa', {}],
-    ['trigger', { trigger_path: 'x' }],
-  ])('takes a %s node in a draft and refuses it at publish', (type, data) => {
-    const nodes = [start, node('n', type, data)];
-    expect(places(nodes)).toEqual([]);
-    expect(problemsOf({ nodes, edges: [] }, { forPublish: true })).toMatchObject([{ id: 'n', field: 'type', message: `not supported yet: ${type} nodes` }]);
+  it('publishes qa nodes, and says where one has no model', () => {
+    const qaNode = (data: Record<string, unknown>) => [start, node('n', 'qa', data)];
+    expect(compileWorkflow({ nodes: qaNode({ qa_use_workflow_llm: false, qa_model: 'gpt-4.1' }), edges: [] }, { forPublish: true })).toMatchObject({ ok: true });
+    expect(problemsOf({ nodes: qaNode({ qa_use_workflow_llm: false }), edges: [] })).toMatchObject([{ id: 'n', field: 'data.qa_model' }]);
+    const many = Array.from({ length: 6 }, (_, index) => node(`q${index}`, 'qa', {}));
+    expect(problemsOf({ nodes: [start, ...many], edges: [] })).toMatchObject([{ id: 'q5', message: 'a workflow has 5 qa nodes at the most' }]);
+  });
+
+  it('publishes a trigger node, which no call is ever at', () => {
+    expect(compileWorkflow({ nodes: [start, node('n', 'trigger', { trigger_path: 'x' })], edges: [] }, { forPublish: true })).toMatchObject({ ok: true });
   });
 
   it('publishes a webhook node, and says where it cannot be sent', () => {

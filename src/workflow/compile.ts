@@ -2,7 +2,9 @@ import { deepFreeze } from './deep-freeze.js';
 import { defaultDocument } from './default-document.js';
 import { checkGraph } from './graph-checks.js';
 import { buildNode } from './build-node.js';
+import { preCallFetchOf } from './pre-call-fetch.js';
 import type { GraphNode, WorkflowGraph } from './graph.js';
+import { checkNodeTools, type KnownTools } from './node-tools.js';
 import { MAX_EDGES, MAX_NODES } from './nodes/shared.js';
 import { readDocument, type DocumentOutline } from './outline.js';
 import type { Problem } from './problems.js';
@@ -25,6 +27,8 @@ export interface CompileOptions {
   readonly knownVariables?: Iterable<string> | undefined;
   /** Texts and idle ladder of the version. Default: the default settings. */
   readonly settings?: WorkflowSettings | undefined;
+  /** The stored tools that its nodes may name. To be published every one must be there; a call goes on without those that are gone. Default: none. */
+  readonly tools?: KnownTools | undefined;
 }
 
 /** A graph ready to run, or everything that keeps the document from running. */
@@ -32,20 +36,38 @@ export type CompileResult =
   | { readonly ok: true; readonly graph: WorkflowGraph; /** Worth knowing, no reason to refuse. */ readonly warnings: readonly Problem[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
+const noTools: KnownTools = new Map();
+
 const isPresent = <T>(value: T | null): value is T => value !== null;
 
-function buildGraph(nodes: readonly WorkflowNode[], edges: readonly WorkflowEdge[], settings: WorkflowSettings): WorkflowGraph {
+/** A document whose every part is sound. */
+interface SoundDocument {
+  readonly nodes: readonly WorkflowNode[];
+  readonly edges: readonly WorkflowEdge[];
+  /** Edges by the node they leave. */
+  readonly exitsOf: ReadonlyMap<string, readonly WorkflowEdge[]>;
+}
+
+function partsOf(outline: DocumentOutline): SoundDocument {
+  const nodes = outline.nodes.map(({ node }) => node).filter(isPresent);
+  const edges = outline.edges.map(({ edge }) => edge).filter(isPresent);
   const exitsOf = new Map<string, WorkflowEdge[]>(nodes.map((node) => [node.id, []]));
   for (const edge of edges) exitsOf.get(edge.source)?.push(edge);
+  return { nodes, edges, exitsOf };
+}
+
+function buildGraph({ nodes, exitsOf }: SoundDocument, settings: WorkflowSettings, tools: KnownTools): WorkflowGraph {
   const globalNode = nodes.find((node) => node.type === 'globalNode');
   const globalPrompt = globalNode === undefined ? null : parseTemplate(globalNode.data.prompt);
   const graphNodes = Object.create(null) as Record<string, GraphNode>;
   for (const node of nodes) {
-    const built = buildNode(node, exitsOf.get(node.id) ?? [], globalPrompt);
+    const built = buildNode(node, exitsOf.get(node.id) ?? [], { globalPrompt, tools });
     if (built !== null) graphNodes[node.id] = built;
   }
+  const start = nodes.find((node) => node.type === 'startCall');
   return deepFreeze({
-    startId: nodes.find((node) => node.type === 'startCall')?.id ?? '',
+    startId: start?.id ?? '',
+    preCallFetch: start === undefined ? null : preCallFetchOf(start),
     nodes: graphNodes,
     idle: { checks: [...settings.idle_ladder.checks], goodbye: settings.idle_ladder.goodbye },
     texts: { ...settings.texts },
@@ -53,11 +75,11 @@ function buildGraph(nodes: readonly WorkflowNode[], edges: readonly WorkflowEdge
   });
 }
 
-function collectProblems(outline: DocumentOutline, forPublish: boolean): readonly Problem[] {
+function collectProblems(outline: DocumentOutline): readonly Problem[] {
   return [
     ...outline.problems,
     ...checkGraph(outline),
-    ...outline.nodes.flatMap(({ node }) => (node === null ? [] : [...checkNodeSupport(node, forPublish), ...checkTemplates(node)])),
+    ...outline.nodes.flatMap(({ node }) => (node === null ? [] : [...checkNodeSupport(node), ...checkTemplates(node)])),
     ...outline.edges.flatMap(({ edge }) =>
       edge === null ? [] : [...checkEdgeSupport(edge), ...checkTemplates(edge)],
     ),
@@ -85,11 +107,14 @@ const isEmptyObject = (value: unknown): boolean => typeof value === 'object' && 
 export function compileWorkflow(document: unknown, options: CompileOptions = {}): CompileResult {
   const given = document === undefined || document === null || isEmptyObject(document) ? defaultDocument : document;
   const outline = readDocument(given, { nodes: MAX_NODES, edges: MAX_EDGES });
-  const problems = [...collectProblems(outline, options.forPublish ?? false)];
-  const nodes = outline.nodes.map(({ node }) => node).filter(isPresent);
-  const edges = outline.edges.map(({ edge }) => edge).filter(isPresent);
-  problems.push(...spokenSecrets([...nodes, ...edges], sensitiveVariables(nodes)));
+  const problems = [...collectProblems(outline)];
+  const parts = partsOf(outline);
+  const { nodes, edges, exitsOf } = parts;
+  const tools = options.tools ?? noTools;
+  const toolProblems = nodes.flatMap((node) => checkNodeTools(node, exitsOf.get(node.id) ?? [], tools));
+  problems.push(...(options.forPublish === true ? toolProblems : []), ...spokenSecrets([...nodes, ...edges], sensitiveVariables(nodes)));
   if (problems.length > 0) return { ok: false, problems: capped(problems) };
-  const warnings = options.knownVariables === undefined ? [] : unknownVariables([...nodes, ...edges], options.knownVariables);
-  return { ok: true, graph: buildGraph(nodes, edges, options.settings ?? defaultSettings), warnings: capped(warnings) };
+  const unknown = options.knownVariables === undefined ? [] : unknownVariables([...nodes, ...edges], options.knownVariables);
+  const graph = buildGraph(parts, options.settings ?? defaultSettings, tools);
+  return { ok: true, graph, warnings: capped([...toolProblems, ...unknown]) };
 }

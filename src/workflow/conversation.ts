@@ -48,13 +48,17 @@ function merged(messages: readonly ModelMessage[]): readonly ModelMessage[] {
     const last = result.at(-1);
     if (last?.role === 'user' && message.role === 'user') result[result.length - 1] = { role: 'user', text: `${last.text}\n${message.text}` };
     else if (last?.role === 'assistant' && last.toolCalls === undefined && message.role === 'assistant')
-      result[result.length - 1] = { ...message, text: `${last.text} ${message.text}` };
+      result[result.length - 1] = { ...message, text: `${last.text} ${message.text}`.trim() };
     else result.push(message);
   }
   return result;
 }
 
-const lengthOf = (entry: ConversationEntry): number => (entry.role === 'tool' ? entry.result.length : entry.text.length);
+function lengthOf(entry: ConversationEntry): number {
+  if (entry.role === 'tool') return entry.result.length;
+  const calls = entry.role === 'agent' ? (entry.toolCalls ?? []) : [];
+  return calls.reduce((length, { argumentsJson }) => length + argumentsJson.length, entry.text.length);
+}
 
 /** The newest entries within the bounds; never begins with a tool's result whose call was cut away. */
 function windowOf(conversation: readonly ConversationEntry[]): readonly ConversationEntry[] {
@@ -75,7 +79,7 @@ const speakers = { caller: 'Caller', agent: 'Agent', note: 'Note' } as const;
 /** The newest of the conversation as text, a line per entry, within the bounds; results of functions are left out. */
 export const transcriptWindow = (conversation: readonly ConversationEntry[]): string =>
   windowOf(conversation)
-    .flatMap((entry) => (entry.role === 'tool' ? [] : [`${speakers[entry.role]}: ${entry.text}`]))
+    .flatMap((entry) => (entry.role === 'tool' || entry.text === '' ? [] : [`${speakers[entry.role]}: ${entry.text}`]))
     .join('\n');
 
 /** What a pass of the model is told beside the conversation. */
@@ -88,14 +92,22 @@ export interface PassNotes {
   readonly isArrival: boolean;
 }
 
+/** The messages with the words of the reply in progress: at the end, or with the tools it called last, whose results follow them. */
+function withSpoken(messages: readonly ModelMessage[], spoken: string): ModelMessage[] {
+  if (spoken === '') return [...messages];
+  const last = messages.findLastIndex((message) => message.role !== 'tool');
+  const calling = last === messages.length - 1 ? undefined : messages[last];
+  if (calling?.role !== 'assistant') return [...messages, { role: 'assistant', text: spoken }];
+  return messages.with(last, { ...calling, text: `${calling.text} ${spoken}`.trim() });
+}
+
 /** The messages of one pass: system prompt, conversation window, what was just said; begins and ends with the user's side. */
 export function modelMessages(
   systemPrompt: string,
   conversation: readonly ConversationEntry[],
   notes: PassNotes,
 ): readonly ModelMessage[] {
-  const messages = windowOf(conversation).map(entryMessage);
-  if (notes.spoken !== '') messages.push({ role: 'assistant', text: notes.spoken });
+  const messages = withSpoken(windowOf(conversation).map(entryMessage), notes.spoken);
   if (messages[0]?.role === 'assistant') messages.unshift({ role: 'user', text: '[The call begins.]' });
   const lastRole = messages.at(-1)?.role;
   if (notes.isArrival || lastRole === undefined || lastRole === 'assistant') messages.push({ role: 'user', text: `[${notes.prompt}]` });

@@ -1,4 +1,5 @@
 import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-model.js';
+import type { CallableTool, ToolFiller } from './tools/callable-tool.js';
 
 /**
  * The contract between the workflow engine (step.ts, pure) and the call that runs it.
@@ -13,6 +14,8 @@ import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-
  * - There is one timer: `set-timer` replaces the one that runs. Actions that need no speech (timer, silence limit, `stop-speech`,
  *   `cancel-transfer`) are carried out at once.
  * - `hang-up` and `transfer` come once the words before them were heard; `hang-up` is the last action of a run.
+ * - `call-tools` begins at once and is reported by one `tools-finished`, whatever becomes of the reply: an interruption stops the words, not
+ *   the tools. `await-tools` keeps the reply open until then; what the report leads to belongs to the same reply.
  */
 
 /** Variables of the run: initial context overlaid by what was gathered. Null-prototype; no prototype keys. */
@@ -34,7 +37,8 @@ export type HangUpReason =
   | 'quota_exceeded'
   | 'drained'
   | 'operator_hangup'
-  | 'vendor_error';
+  | 'vendor_error'
+  | 'voicemail';
 
 /** Where a transfer goes. */
 export interface TransferPlan {
@@ -43,13 +47,80 @@ export interface TransferPlan {
   readonly timeoutSeconds: number;
 }
 
+/** What a tool wants to happen with the call, once its result is there. */
+export type ToolFollowUp =
+  | {
+      readonly type: 'hang-up';
+      /** Last words; empty: those of the settings, where the reply has none. */
+      readonly text: string;
+      /** Why, as the model says: the variable `call_disposition`. */
+      readonly disposition?: string | undefined;
+    }
+  | { readonly type: 'transfer'; readonly transfer: TransferPlan; /** Announces it; empty: as above. */ readonly text: string }
+  /** Keys of a phone, for whoever listens on the other side; a comma is a pause. */
+  | { readonly type: 'play-tones'; readonly digits: string };
+
+/** A part of a document that a tool's result rests on. */
+export interface Citation {
+  readonly documentUuid: string;
+  readonly documentName: string;
+  readonly heading: readonly string[];
+  readonly page: number | null;
+  /** Of the part within its document, counted from 0. */
+  readonly position: number;
+  /** Comparable within one result only. */
+  readonly score: number;
+}
+
+/** What one call of a tool came to. */
+export interface ToolResult {
+  readonly toolCallId: string;
+  /** For the model. */
+  readonly text: string;
+  readonly isError: boolean;
+  readonly followUp?: ToolFollowUp | undefined;
+  /** Set by a search of documents; empty where it found nothing. */
+  readonly citations?: readonly Citation[] | undefined;
+}
+
+/** A call that is ready to run. */
+export interface ToolCall {
+  readonly id: string;
+  readonly tool: CallableTool;
+  /** Null-prototype; of the declared types. */
+  readonly arguments: Variables;
+}
+
+/** The tools that one pass of the model called and that have not reported. */
+export interface ToolBatch {
+  readonly id: number;
+  readonly nodeId: string;
+  readonly calls: readonly ModelToolCall[];
+  /** Calls that could not be run. */
+  readonly refused: readonly ToolResult[];
+  /** The edge that the same pass chose: it is taken when the tools are done. */
+  readonly edgeId: string | null;
+  /** The caller has said something else since: the results are told to the model, and nothing else follows from them. */
+  readonly isOvertaken: boolean;
+}
+
+/** The tools of a run. */
+export interface ToolsState {
+  /** Calls of tools so far. */
+  readonly callCount: number;
+  readonly batchCount: number;
+  readonly running: readonly ToolBatch[];
+}
+
 /** A reply in progress, whatever follows it. */
 interface Replying {
   readonly name: 'replying';
   /** Model passes still allowed before the caller's next turn. */
   readonly passesLeft: number;
-  /** True while the model's pass has not been reported. */
-  readonly isModelPending: boolean;
+  /** Rounds of tools still allowed before the caller's next turn. */
+  readonly toolRoundsLeft: number;
+  /** What has not been reported and leads on: the model's pass, or tools. Null: the reply is complete once it was heard. */
+  readonly pending: 'model' | 'tools' | null;
   /** Words given to the voice in this reply so far: the model sees them until `reply-heard` says what was heard of them. */
   readonly spoken: string;
 }
@@ -89,6 +160,7 @@ export interface WorkflowState {
   readonly nodesVisited: readonly string[];
   readonly variables: Variables;
   readonly conversation: readonly ConversationEntry[];
+  readonly tools: ToolsState;
   /** Model passes in a row that failed or gave nothing the caller could hear. */
   readonly failedPasses: number;
 }
@@ -116,6 +188,8 @@ export type WorkflowEvent =
   | { readonly type: 'caller-turn'; readonly text: string; readonly turnId: number }
   /** The model's pass is over: what it generated and which functions it called, in order. Speech may still be playing. */
   | { readonly type: 'model-finished'; readonly text: string; readonly toolCalls: readonly ModelToolCall[] }
+  /** The tools of a `call-tools` are done, or were given up: a result for each of its calls. */
+  | { readonly type: 'tools-finished'; readonly batchId: number; readonly results: readonly ToolResult[] }
   /** The model failed or gave nothing. */
   | { readonly type: 'model-failed' }
   /** All queued speech of the reply has been heard, or was cut off after `heardText`. */
@@ -147,6 +221,18 @@ export type WorkflowAction =
        */
       readonly fallbackText: string;
     }
+  /** Runs tools, side by side. `variables`: the run's, but for those whose values never leave the call. */
+  | { readonly type: 'call-tools'; readonly batchId: number; readonly calls: readonly ToolCall[]; readonly variables: Variables }
+  /** Keeps the reply open until the tools that run have reported. The caller is told when that takes long. */
+  | {
+      readonly type: 'await-tools';
+      readonly filler: ToolFiller | null;
+      /** Said where the wait goes on, or there is no filler. */
+      readonly waitingText: string;
+      readonly allowInterrupt: boolean;
+    }
+  /** Play the tones of keys, after whatever of the reply is still being spoken. */
+  | { readonly type: 'play-tones'; readonly digits: string; readonly allowInterrupt: boolean }
   /** Hang up: everything said was heard. */
   | { readonly type: 'hang-up'; readonly reason: HangUpReason }
   /** Transfer: everything said was heard. */

@@ -4,12 +4,14 @@ import { edgeProblem, nodeProblem, type Problem } from './problems.js';
 import type { NodeType } from './schema.js';
 
 /** Types that stand beside the conversation and take no edges. */
-const edgelessTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['globalNode', 'webhook', 'qa', 'trigger']);
+export const edgelessTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['globalNode', 'webhook', 'qa', 'trigger']);
 /** Types that pass the call on without the caller having a turn. */
 const silentTypes: ReadonlySet<NodeType | null> = new Set<NodeType>(['say', 'transferCall']);
 
 /** Requests that the end of one call sets off. */
 const MAX_WEBHOOK_NODES = 20;
+/** All of them are asked at once, in one job. */
+const MAX_QA_NODES = 5;
 
 const workflowProblem = (field: string, message: string, cure: string): Problem => ({ kind: 'workflow', id: 'workflow', field, message, cure });
 
@@ -53,7 +55,10 @@ function checkCounts({ nodes }: DocumentOutline): readonly Problem[] {
   const webhooks = ofType('webhook')
     .slice(MAX_WEBHOOK_NODES)
     .map((node) => nodeProblem(node.id, 'type', `a workflow has ${MAX_WEBHOOK_NODES} webhook nodes at the most`, 'Remove some of them.'));
-  return [...missing, ...surplus('startCall'), ...surplus('globalNode'), ...surplus('trigger'), ...webhooks];
+  const judges = ofType('qa')
+    .slice(MAX_QA_NODES)
+    .map((node) => nodeProblem(node.id, 'type', `a workflow has ${MAX_QA_NODES} qa nodes at the most`, 'Remove some of them.'));
+  return [...missing, ...surplus('startCall'), ...surplus('globalNode'), ...surplus('trigger'), ...webhooks, ...judges];
 }
 
 function checkEnds(edge: EdgeOutline, shape: Shape): readonly Problem[] {

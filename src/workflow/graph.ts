@@ -3,6 +3,13 @@ import type { Expression } from './expression.js';
 import type { ExtractionVariable } from './engine.js';
 import type { WorkflowTexts } from './settings.js';
 import type { Template } from './template.js';
+import type { CallableTool } from './tools/callable-tool.js';
+
+/** What a document asks to be fetched before its calls begin. */
+export interface PreCallFetch {
+  readonly mode: 'always' | 'inbound' | 'outbound';
+  readonly url: string;
+}
 
 /** A way out of a node, ready to be taken. */
 export interface GraphEdge {
@@ -34,6 +41,13 @@ export interface ExtractionPlan {
   readonly variables: readonly ExtractionVariable[];
 }
 
+/** A server that tells its functions when a call asks for them. */
+export interface FunctionSource {
+  readonly tool: CallableTool;
+  /** The functions of it that this node may call, as the server names them; null: all. */
+  readonly only: readonly string[] | null;
+}
+
 /** A node whose words come from the model. */
 export interface PromptedNode {
   readonly type: 'startCall' | 'agentNode' | 'endCall';
@@ -45,9 +59,17 @@ export interface PromptedNode {
   readonly allowInterrupt: boolean;
   /** First words of the call; null: the model greets. Only on `startCall`. */
   readonly greeting: Template | null;
-  /** Functions the model may call here, one per edge. */
+  /** Functions the model may call here: one per edge, then one per tool. */
   readonly tools: readonly ModelTool[];
   readonly edgesByTool: Readonly<Record<string, GraphEdge>>;
+  /** Null-prototype: tools by the name of their function. */
+  readonly callables: Readonly<Record<string, CallableTool>>;
+  /** Servers whose functions the model may call here once a call has listed them (`withFunctions`). */
+  readonly functionSources: readonly FunctionSource[];
+  /** What the node is to know beside its prompt; `attachDocuments` gives it what exists of them. */
+  readonly documentUuids: readonly string[];
+  /** Documents that the model is shown whole; empty: none. */
+  readonly reference: string;
   readonly edgesByDigits: EdgesByDigits;
   /** In the document's order; the first that holds is taken. */
   readonly conditions: readonly ConditionalEdge[];
@@ -114,12 +136,14 @@ export interface WorkflowGraph {
   readonly nodes: Readonly<Record<string, GraphNode>>;
   readonly idle: { readonly checks: readonly string[]; readonly goodbye: string };
   readonly texts: WorkflowTexts;
+  /** Asked before the call begins; null: nothing is. */
+  readonly preCallFetch: PreCallFetch | null;
   /** Variables whose values never leave the call. */
   readonly sensitiveVariables: readonly string[];
 }
 
 /** Longest name of a function, characters: the limit of the common model vendors. */
-const MAX_TOOL_NAME_LENGTH = 64;
+export const MAX_TOOL_NAME_LENGTH = 64;
 
 /** The function name an edge's label gives: lower-cased, every character outside `[a-z0-9]` an underscore. */
 export const toolNameOf = (label: string): string => label.toLowerCase().replace(/[^a-z0-9]/gu, '_').slice(0, MAX_TOOL_NAME_LENGTH);

@@ -14,9 +14,12 @@ import { isExpressionTrue } from './expression.js';
 import type { ConditionalEdge, GraphEdge, GraphNode, PromptedNode, WorkflowGraph } from './graph.js';
 import { renderSystemPrompt } from './prompt.js';
 import { renderTemplate, type Template } from './template.js';
+import type { ToolFiller } from './tools/callable-tool.js';
 
 /** Model passes one caller's turn may cost. */
 export const MAX_PASSES = 3;
+/** Rounds of tools one caller's turn may cost; each is followed by one more pass. */
+export const MAX_TOOL_ROUNDS = 5;
 /** Failed passes in a row after which the agent says goodbye. */
 const MAX_FAILED_PASSES = 3;
 /** Names kept in `nodesVisited`; the oldest go first. */
@@ -39,6 +42,7 @@ export interface Reply {
   readonly actions: readonly WorkflowAction[];
   readonly spoken: string;
   readonly passesLeft: number;
+  readonly toolRoundsLeft: number;
 }
 
 /** The node with this id. A compiled graph has it; a state of another graph may not. */
@@ -81,13 +85,15 @@ export const beginReply = (graph: WorkflowGraph, state: WorkflowState, { wallMs 
   actions: [],
   spoken: '',
   passesLeft: MAX_PASSES,
+  toolRoundsLeft: MAX_TOOL_ROUNDS,
 });
 
-/** The reply in progress, taken up after the model's pass. */
+/** The reply in progress, taken up after the model's pass or its tools. */
 export const resumeReply = (reply: Reply, phase: Extract<WorkflowPhase, { name: 'replying' }>, words: string): Reply => ({
   ...reply,
   spoken: `${phase.spoken} ${words}`.trim(),
   passesLeft: phase.passesLeft,
+  toolRoundsLeft: phase.toolRoundsLeft,
 });
 
 /** Fills a template in with the run's variables. */
@@ -118,18 +124,19 @@ export function enter(reply: Reply, node: GraphNode): Reply {
 /** Ends the step in a phase. */
 const finish = ({ state, actions }: Reply, phase: WorkflowPhase): WorkflowStep => ({ state: { ...state, phase }, actions });
 
-const replying = ({ passesLeft, spoken }: Reply, isModelPending: boolean) => ({ name: 'replying', passesLeft, isModelPending, spoken }) as const;
+const replying = ({ passesLeft, toolRoundsLeft, spoken }: Reply, pending: 'model' | 'tools' | null) =>
+  ({ name: 'replying', passesLeft, toolRoundsLeft, pending, spoken }) as const;
 
 /** The reply ends with the caller's turn. */
-export const thenListen = (reply: Reply): WorkflowStep => finish(reply, { ...replying(reply, false), then: 'listen' });
+export const thenListen = (reply: Reply): WorkflowStep => finish(reply, { ...replying(reply, null), then: 'listen' });
 
 /** The reply ends the call. `isForced`: an interruption does not bring another goodbye. */
 const thenHangUp = (reply: Reply, reason: HangUpReason, isForced: boolean): WorkflowStep =>
-  finish(reply, { ...replying(reply, false), then: 'hang-up', reason, isForced });
+  finish(reply, { ...replying(reply, null), then: 'hang-up', reason, isForced });
 
 /** The reply ends with a transfer. */
 export const thenTransfer = (reply: Reply, transfer: TransferPlan): WorkflowStep =>
-  finish(reply, { ...replying(reply, false), then: 'transfer', transfer });
+  finish(reply, { ...replying(reply, null), then: 'transfer', transfer });
 
 /** The last words of the call, which nothing interrupts. */
 export const sayGoodbye = (reply: Reply, text: string, reason: HangUpReason): WorkflowStep => thenHangUp(speak(reply, text, false), reason, true);
@@ -171,9 +178,26 @@ export function askModel(reply: Reply, node: PromptedNode, { isArrival = false }
     fallbackText: fallbackText(reply, node, false),
   };
   const asked: Reply = { ...reply, actions: [...reply.actions, action], passesLeft: reply.passesLeft - 1 };
-  const phase = replying(asked, true);
+  return whilePending(asked, node, 'model');
+}
+
+/** The reply goes on when the model, or tools, have reported; at an endCall the call ends after it. */
+function whilePending(reply: Reply, node: PromptedNode, pending: 'model' | 'tools'): WorkflowStep {
+  const phase = replying(reply, pending);
   return finish(
-    asked,
+    reply,
     node.type === 'endCall' ? { ...phase, then: 'hang-up', reason: 'agent_hangup', isForced: false } : { ...phase, then: 'listen' },
   );
+}
+
+/** Keeps the reply open for the tools that run. `filler`: what the first of them has the caller told. */
+export function awaitTools(reply: Reply, node: PromptedNode, filler: ToolFiller | null): WorkflowStep {
+  const action: WorkflowAction = {
+    type: 'await-tools',
+    // Where the model said that it will look, it need not be said again.
+    filler: reply.spoken === '' ? filler : null,
+    waitingText: reply.graph.texts.tool_waiting,
+    allowInterrupt: node.allowInterrupt,
+  };
+  return whilePending({ ...reply, actions: [...reply.actions, action] }, node, 'tools');
 }

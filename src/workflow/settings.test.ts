@@ -34,7 +34,7 @@ describe('parseSettings', () => {
   it.each([
     [{ max_call_durations: 5 }, 'max_call_durations', 'unknown field: max_call_durations'],
     [{ turn: { interruption: { minWords: 1 } } }, 'turn.interruption.minWords', 'unknown field: minWords'],
-    [{ voicemail_detection: { enabled: true } }, 'voicemail_detection', 'not supported yet: voicemail_detection'],
+    [{ voicemail_detection: { use_workflow_llm: true } }, 'voicemail_detection.use_workflow_llm', 'unknown field: use_workflow_llm'],
     [{ ambient_noise: { enabled: false } }, 'ambient_noise', 'not supported yet: ambient_noise'],
     [{ recording: { retention_days: 0 } }, 'recording.retention_days', anyText],
     [{ recording: { retention_days: 3651 } }, 'recording.retention_days', anyText],

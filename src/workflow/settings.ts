@@ -27,7 +27,7 @@ const acknowledgementWords = [
 
 const interruption = z.strictObject({
   enabled: z.boolean().default(true).meta({ description: 'False: the caller’s voice never stops the agent.' }),
-  min_duration_ms: z.int().min(0).max(5000).default(160).meta({ description: 'Speech that must last before the agent stops.' }),
+  min_duration_ms: z.int().min(0).max(5000).optional().meta({ description: 'Speech that must last before the agent stops. Without it: 160 ms with the energy detector, 96 ms with Silero.' }),
   min_words: z.int().min(0).max(20).default(0).meta({ description: 'Words that must be recognised before the agent stops; 0: the voice is enough.' }),
   acknowledgement_words: words.default(acknowledgementWords).meta({ description: 'Words that show attention and do not take the turn.' }),
   false_interruption_timeout_ms: z
@@ -68,10 +68,19 @@ const idleLadder = z.strictObject({
   goodbye: text('I cannot hear you, so I will end the call now. Goodbye.', 'Said when every check went unanswered; then the call ends.'),
 });
 
+const voicemailDetection = z.strictObject({
+  enabled: z.boolean().default(false).meta({ description: 'The beginning of each call is watched for a voicemail system.' }),
+  action: z.enum(['hang_up', 'leave_message']).default('hang_up').meta({ description: 'What follows where one is found.' }),
+  message: text('Hello. We could not reach you, and will try again later. Goodbye.', 'Said after the beep, where the action is leave_message. A template.'),
+  long_speech_seconds: z.number().min(3).max(60).default(8).meta({ description: 'Words without a break for so long are an announcement.' }),
+  max_wait_seconds: z.number().min(5).max(120).default(30).meta({ description: 'How long the beep is waited for; then the call is hung up.' }),
+});
+
 const texts = z.strictObject({
   greeting: text('Hello. How can I help you?', 'First words where the model should greet and gives none.'),
   fallback: text('Sorry, I did not get that. Could you say it again?', 'Said when the model gives nothing the caller could hear.'),
   apology: text('Sorry, something went wrong on my side. Could you say that again?', 'Said when the model fails.'),
+  tool_waiting: text('One moment, please. I am still on it.', 'Said when a tool takes long, again and again.'),
   goodbye: text('Goodbye.', 'Said when the closing turn gives no words.'),
   transfer: text('One moment, please. I am connecting you.', 'Said before a transfer that has no message of its own.'),
   transfer_failed: text('Sorry, nobody could take the call.', 'Said when a transfer failed and nothing else is left to say.'),
@@ -107,6 +116,7 @@ export function createSettingsSchema<Models = unknown>(models?: z.ZodType<Models
         })
         .prefault({}),
       recording: recording.prefault({}),
+      voicemail_detection: voicemailDetection.prefault({}),
       language: z
         .string()
         .regex(/^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$/, 'must be a language tag such as en or pt-BR')
@@ -135,7 +145,6 @@ export type WorkflowTexts = WorkflowSettings['texts'];
 
 /** Settings of the reference's documents, and of later versions, that this version cannot carry out. */
 const unbuiltSettings: ReadonlySet<string> = new Set([
-  'voicemail_detection',
   'ambient_noise',
   'ambient_noise_configuration',
   'context_compaction',

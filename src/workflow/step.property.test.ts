@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createWorkflowCall, edge, graphOf, node, testWallMs, type WorkflowCall } from '../../test/support/workflow-call.js';
-import type { WorkflowAction, WorkflowEvent, WorkflowState } from './engine.js';
+import { callableTool, createWorkflowCall, edge, graphOf, node, testWallMs, toolsOf, type WorkflowCall } from '../../test/support/workflow-call.js';
+import type { ToolFollowUp, WorkflowAction, WorkflowEvent, WorkflowState } from './engine.js';
 import { toolNameOf, type WorkflowGraph } from './graph.js';
 import { endReasons } from '../runs/lifecycle.js';
-import { MAX_PASSES } from './reply.js';
+import { MAX_PASSES, MAX_TOOL_ROUNDS } from './reply.js';
 import { step } from './step.js';
 import { waitOf } from './waits.js';
 
@@ -41,15 +41,20 @@ function soundGraph({ greeting, isDelayed }: { readonly greeting: string; readon
   const last = plans.length;
   const nodes = [
     node('n0', 'startCall', { greeting, delayed_start: isDelayed }),
-    ...plans.map(({ kind, text, destination, isPolite }, index) => {
+    ...plans.map(({ kind, text, destination, targets, isPolite }, index) => {
       const id = `n${index + 1}`;
       if (kind === 'say') return node(id, kind, { text: text.trim() === '' ? 'Fixed.' : text });
       if (kind === 'collectDigits')
         return node(id, kind, { prompt: text.trim() === '' ? 'Keys?' : text, max_digits: 2, retries: 1, variable: 'keys', sensitive: isPolite });
       if (kind === 'transferCall') return node(id, kind, { destination, message: text });
-      return node(id, kind, { allow_interrupt: isPolite, extraction_enabled: isPolite, extraction_variables: [{ name: 'x', type: 'boolean' }] });
+      return node(id, kind, { tool_uuids: targets.length > 2 ? ['look_up', 'look_far'] : [], allow_interrupt: isPolite, extraction_enabled: isPolite, extraction_variables: [{ name: 'x', type: 'boolean' }] });
     }),
     node(`n${last + 1}`, 'agentNode'),
+    // Beside the conversation: no call is ever at one of these.
+    node('beside.global', 'globalNode', { prompt: 'Be brief, {{name}}.' }),
+    node('beside.webhook', 'webhook', { endpoint_url: 'https://example.com/' }),
+    node('beside.qa', 'qa'),
+    node('beside.trigger', 'trigger', { trigger_path: 'path' }),
   ];
   const edges = plans.flatMap(({ kind, targets, speech, condition }, index) => {
     const id = index + 1;
@@ -72,13 +77,22 @@ function soundGraph({ greeting, isDelayed }: { readonly greeting: string; readon
     );
     return [reach, ...ways, ...(targets.length % 2 === 0 ? [holding] : [])];
   });
-  return graphOf(nodes, [...edges, edge('n0', `n${last + 1}`, { label: 'to last' }, 'last'), edge(`n${last + 1}`, `n${last + 1}`, { label: 'again' })]);
+  return graphOf(nodes, [...edges, edge('n0', `n${last + 1}`, { label: 'to last' }, 'last'), edge(`n${last + 1}`, `n${last + 1}`, { label: 'again' })], {
+    tools: toolsOf(callableTool('look_up'), callableTool('look_far', { filler: { text: 'One moment.', afterMs: 700 } })),
+  });
 }
 
 const graphs = fc.tuple(fc.record({ greeting: texts, isDelayed: fc.boolean() }), fc.array(plan, { maxLength: 8 })).map(([beginning, plans]) => soundGraph(beginning, plans));
 
-const toolNames = [...Array.from({ length: 9 }, (_, index) => toolNameOf(`to ${index + 1}`)), 'way_0', 'way_1', 'way_2', 'to_last', 'again', 'nowhere', '__proto__', 'constructor'];
-const toolCalls = fc.array(fc.record({ id: fc.string(), name: fc.constantFrom(...toolNames), argumentsJson: fc.constantFrom('{}', '', '{"broken', 'null') }), { maxLength: 3 });
+const toolNames = [...Array.from({ length: 9 }, (_, index) => toolNameOf(`to ${index + 1}`)), 'way_0', 'way_1', 'way_2', 'to_last', 'again', ...['look_up', 'look_far', 'look_up'], 'nowhere', '__proto__', 'constructor'];
+const toolCalls = fc.array(fc.record({ id: fc.string(), name: fc.constantFrom(...toolNames), argumentsJson: fc.constantFrom('{"order":"5"}', '{"order":"5","__proto__":{"x":1}}', '{}', '', '{"broken', 'null') }), { maxLength: 3 });
+const followUp: fc.Arbitrary<ToolFollowUp | undefined> = fc.constantFrom<(ToolFollowUp | undefined)[]>(
+  undefined,
+  { type: 'hang-up', text: '' },
+  { type: 'play-tones', digits: '1,2' },
+  { type: 'transfer', transfer: { destination: '+15551234567', mode: 'cold', timeoutSeconds: 30 }, text: 'One moment.' },
+  { type: 'transfer', transfer: { destination: 'nobody', mode: 'warm', timeoutSeconds: 30 }, text: '' },
+);
 const words = fc.constantFrom('', '  ', 'Yes.', 'Long words.');
 
 const modelFinished: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('model-finished' as const), text: words, toolCalls });
@@ -92,11 +106,18 @@ const endRequested: fc.Arbitrary<WorkflowEvent> = fc.record({
 });
 const replyHeard: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('reply-heard' as const), heardText: words, isInterrupted: fc.boolean() });
 const learnt: fc.Arbitrary<WorkflowEvent> = fc.record({ type: fc.constant('variables-learned' as const), values: fc.record({ x: fc.boolean(), __proto__: fc.jsonValue() }) });
+const toolsFinished = (batchId: number): WorkflowEvent => ({ type: 'tools-finished', batchId, results: [] });
+const toolReports: fc.Arbitrary<WorkflowEvent> = fc.record({
+  type: fc.constant('tools-finished' as const),
+  batchId: fc.nat(4),
+  results: fc.array(fc.record({ toolCallId: fc.string(), text: fc.string(), isError: fc.boolean(), followUp }), { maxLength: 2 }),
+});
 const timerFired = fc.constant<WorkflowEvent>({ type: 'timer-fired' });
 const anyEvent = fc.oneof(
   { arbitrary: callerTurn, weight: 4 },
   { arbitrary: modelFinished, weight: 6 },
   { arbitrary: replyHeard, weight: 6 },
+  { arbitrary: toolReports, weight: 5 },
   { arbitrary: fc.constant<WorkflowEvent>({ type: 'model-failed' }), weight: 2 },
   { arbitrary: fc.oneof(digit, timerFired), weight: 6 },
   { arbitrary: fc.oneof(idle, learnt, transferFailed, fc.constant<WorkflowEvent>({ type: 'call-started' })), weight: 4 },
@@ -114,7 +135,8 @@ function nextOfSilence(graph: WorkflowGraph, state: WorkflowState, model: Workfl
     case 'not-started':
       return { type: 'call-started' };
     case 'replying':
-      return phase.isModelPending ? model : { type: 'reply-heard', heardText: 'Words.', isInterrupted: false };
+      if (phase.pending === 'tools') return toolsFinished(state.tools.running[0]?.id ?? 0);
+      return phase.pending === 'model' ? model : { type: 'reply-heard', heardText: 'Words.', isInterrupted: false };
     case 'transferring':
       return { type: 'transfer-failed', reason: 'busy' };
     default:
@@ -166,12 +188,13 @@ describe('any graph and any order of events', () => {
 });
 
 /** One move of a call whose shell keeps the rules. */
-type Move = { readonly kind: 'hear' | 'interrupt' | 'caller' | 'fail' | 'silent' | 'model' | 'key' | 'learn'; readonly text: string; readonly tools: readonly string[] };
+type Move = { readonly kind: 'hear' | 'interrupt' | 'caller' | 'fail' | 'silent' | 'model' | 'key' | 'learn' | 'tools'; readonly text: string; readonly tools: readonly string[]; readonly followUp: ToolFollowUp | undefined };
 
 const move: fc.Arbitrary<Move> = fc.record({
-  kind: fc.constantFrom('hear' as const, 'interrupt' as const, 'caller' as const, 'fail' as const, 'silent' as const, 'model' as const, 'model' as const, 'key' as const, 'learn' as const),
+  kind: fc.constantFrom('tools' as const, 'hear' as const, 'interrupt' as const, 'caller' as const, 'fail' as const, 'silent' as const, 'model' as const, 'model' as const, 'key' as const, 'learn' as const),
   text: words,
   tools: fc.array(fc.constantFrom(...toolNames), { maxLength: 2 }),
+  followUp,
 });
 
 /** Presses a key as the call does: what it makes the agent say takes the place of what is being said. True where it led somewhere. */
@@ -188,7 +211,7 @@ function pressKey(graph: WorkflowGraph, call: WorkflowCall, digit: string): bool
 const isLedOn = (actions: readonly WorkflowAction[]) => actions.some((action) => action.type === 'node-entered');
 
 /** Makes the move if it is legal now, else the one that is. Returns true where it gave the caller a turn or began anew. */
-function play(graph: WorkflowGraph, call: WorkflowCall, { kind, text, tools }: Move): boolean {
+function play(graph: WorkflowGraph, call: WorkflowCall, { kind, text, tools, followUp: after }: Move): boolean {
   const { phase } = call.state;
   if (kind === 'key') return pressKey(graph, call, text.length > 4 ? '1' : '5');
   if (kind === 'learn') return call.send({ type: 'variables-learned', values: { x: text === '' } }).length > 0;
@@ -202,7 +225,10 @@ function play(graph: WorkflowGraph, call: WorkflowCall, { kind, text, tools }: M
     else call.caller('Something.');
     return true;
   }
+  const [batch] = call.state.tools.running;
   if (kind === 'interrupt') call.interrupt(text.trim());
+  else if (batch !== undefined && (kind === 'tools' || (phase.name === 'replying' && phase.pending === 'tools')))
+    call.send({ type: 'tools-finished', batchId: batch.id, results: [{ toolCallId: batch.calls[0]?.id ?? '', text: 'Found.', isError: false, followUp: after }] });
   else if (call.pass !== null && kind === 'fail') call.modelFails();
   else if (call.pass !== null) call.model(text, ...tools);
   else return isLedOn(call.hear());
@@ -221,16 +247,20 @@ describe('a call whose shell keeps the rules', () => {
           if (call.state.phase.name === 'ended') break;
           const before = passes();
           if (play(graph, call, next)) passesBefore = before;
-          expect(passes() - passesBefore).toBeLessThanOrEqual(MAX_PASSES);
+          expect(passes() - passesBefore).toBeLessThanOrEqual(MAX_PASSES + MAX_TOOL_ROUNDS);
           const { phase } = call.state;
           if (phase.name === 'replying') {
-            expect(phase.isModelPending).toBe(call.pass !== null);
+            expect(phase.pending === 'model').toBe(call.pass !== null);
+            expect(phase.pending !== 'tools' || call.state.tools.running.length > 0).toBe(true);
+            for (const [index, entry] of call.state.conversation.entries())
+              for (const { id } of (entry.role === 'agent' ? entry.toolCalls : undefined) ?? [])
+                expect(call.state.conversation.slice(index).filter((other) => other.role === 'tool' && other.toolCallId === id)).toHaveLength(1);
             // Nothing more is generated: then there are words to hear.
-            if (!phase.isModelPending) expect(call.queued.length).toBeGreaterThan(0);
+            if (phase.pending === null) expect(call.queued.length).toBeGreaterThan(0);
           } else expect(call.pass).toBeNull();
-          expect(Object.hasOwn(graph.nodes, call.state.nodeId)).toBe(true);
+          expect(Object.hasOwn(graph.nodes, call.state.nodeId) && !call.state.nodeId.startsWith('beside.')).toBe(true);
         }
-        expect(call.state.conversation.filter((entry) => entry.role === 'agent').map((entry) => entry.text)).toEqual(call.heard.filter((text) => text !== ''));
+        expect(call.state.conversation.flatMap((entry) => (entry.role === 'agent' && entry.toolCalls === undefined ? [entry.text] : []))).toEqual(call.heard.filter((text) => text !== ''));
       }),
       { numRuns: 400 },
     );

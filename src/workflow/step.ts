@@ -25,6 +25,7 @@ import {
   type StepContext,
 } from './reply.js';
 import { collectKey, finishInput, MAX_SILENCES, pressKey, settleKeys, takeHolding } from './keys.js';
+import { answerAfterTools, asksForTools, beginTools, finishTools, overtakeTools, owesAnswer } from './tool-round.js';
 import { failTransfer, takeEdge } from './transition.js';
 import { copyVariables, overlayVariables } from './variables.js';
 import { waitActions, waitOf } from './waits.js';
@@ -48,6 +49,7 @@ export function startWorkflow(graph: WorkflowGraph, variables: Readonly<Record<s
     nodesVisited: [],
     variables: copyVariables(variables),
     conversation: [],
+    tools: { callCount: 0, batchCount: 0, running: [] },
     failedPasses: 0,
   };
 }
@@ -76,11 +78,13 @@ const heardFrom = (reply: Reply): Reply => ({ ...reply, state: { ...reply.state,
 function onCallerTurn(reply: Reply, { text, turnId }: EventOf<'caller-turn'>): WorkflowStep {
   const words = text.trim();
   if (words === '') return stay(reply.state);
-  const told = withEntry(heardFrom(reply), { role: 'caller', text: words, turnId });
+  const heard = heardFrom(reply);
+  const told = withEntry({ ...heard, state: overtakeTools(heard.state) }, { role: 'caller', text: words, turnId });
   const node = promptedAt(reply.graph, told.state.nodeId);
   if (!isConversing(told.state) || node === undefined) return stay(told.state);
   const edge = holdingEdge(node.conditions, told.state.variables);
   if (edge !== undefined) return takeEdge(told, edge, false);
+  if (told.state.tools.running.length > 0) return answerAfterTools(told, node);
   return told.state.phase.name === 'delayed' ? greet(told, node, true) : askModel(told, node);
 }
 
@@ -93,21 +97,23 @@ function onModelFinished(reply: Reply, event: EventOf<'model-finished'>): Workfl
   const { state } = reply;
   const { phase } = state;
   const node = promptedAt(reply.graph, state.nodeId);
-  if (phase.name !== 'replying' || !phase.isModelPending || node === undefined) return stay(state);
+  if (phase.name !== 'replying' || phase.pending !== 'model' || node === undefined) return stay(state);
   const words = event.text.trim();
   const resumed = resumeReply(reply, phase, words);
   const edge = chosenEdge(node, event.toolCalls);
+  const calls = event.toolCalls.filter(({ name }) => !Object.hasOwn(node.edgesByTool, name));
+  if (asksForTools(node, calls)) return beginTools(words === '' ? resumed : { ...resumed, state: { ...state, failedPasses: 0 } }, node, calls, edge);
   if (edge === undefined && words === '') return failPass(resumed, node, fallbackText(resumed, node, false));
   const hasProgressed = words !== '' || (edge !== undefined && nodeAt(reply.graph, edge.targetId)?.type !== 'agentNode');
   const passed: Reply = hasProgressed ? { ...resumed, state: { ...state, failedPasses: 0 } } : resumed;
   if (edge !== undefined) return takeEdge(passed, edge, words !== '');
-  return stay({ ...passed.state, phase: { ...phase, isModelPending: false, spoken: passed.spoken } });
+  return stay({ ...passed.state, phase: { ...phase, pending: null, spoken: passed.spoken } });
 }
 
 function onModelFailed(reply: Reply): WorkflowStep {
   const { state } = reply;
   const node = promptedAt(reply.graph, state.nodeId);
-  if (state.phase.name !== 'replying' || !state.phase.isModelPending || node === undefined) return stay(state);
+  if (state.phase.name !== 'replying' || state.phase.pending !== 'model' || node === undefined) return stay(state);
   const resumed = resumeReply(reply, state.phase, '');
   return failPass(resumed, node, fallbackText(resumed, node, true));
 }
@@ -136,9 +142,10 @@ function endReply(reply: Reply, phase: Replying, isInterrupted: boolean): Workfl
 
 function onReplyHeard(reply: Reply, { heardText, isInterrupted }: EventOf<'reply-heard'>): WorkflowStep {
   const { phase, conversation } = reply.state;
-  const state = { ...reply.state, conversation: appendHeard(conversation, heardText, isInterrupted) };
+  const heard = { ...reply.state, conversation: appendHeard(conversation, heardText, isInterrupted) };
+  const state = isInterrupted ? overtakeTools(heard) : heard;
   if (phase.name !== 'replying') return stay(state);
-  if (phase.isModelPending && !isInterrupted) return stay({ ...state, phase: { ...phase, spoken: '' } });
+  if (phase.pending !== null && !isInterrupted) return stay({ ...state, phase: { ...phase, spoken: '' } });
   return endReply({ ...reply, state }, phase, isInterrupted);
 }
 
@@ -170,7 +177,7 @@ function takeSilence(reply: Reply, edge: GraphEdge): WorkflowStep {
 function onIdle(reply: Reply, count: number): WorkflowStep {
   const { graph, state } = reply;
   const { phase } = state;
-  if (phase.name === 'replying' && !phase.isModelPending) {
+  if (phase.name === 'replying' && phase.pending === null) {
     // Both sides are silent, so the reply is over even though nobody said so: never wait for a report that was lost.
     const ended = endReply(reply, phase, false);
     return ended.state.phase.name === 'listening' ? onIdle({ ...reply, state: ended.state }, count) : ended;
@@ -181,6 +188,7 @@ function onIdle(reply: Reply, count: number): WorkflowStep {
   const learnt = promptedAt(graph, state.nodeId);
   const holding = holdingEdge(learnt?.conditions ?? [], state.variables);
   if (holding !== undefined) return takeEdge(reply, holding, false);
+  if (learnt !== undefined && owesAnswer(state)) return askModel(reply, learnt);
   const onSilence = learnt?.onSilence ?? null;
   if (onSilence !== null) return takeSilence(reply, onSilence.edge);
   const check = graph.idle.checks[Math.max(0, count - state.silencesTaken - 1)];
@@ -191,8 +199,8 @@ function onTransferFailed(reply: Reply, reason: string): WorkflowStep {
   const { graph, state } = reply;
   const { phase } = state;
   const node = nodeAt(graph, state.nodeId);
-  if (phase.name !== 'transferring' || node?.type !== 'transferCall') return stay(state);
-  return failTransfer({ ...reply, passesLeft: phase.passesLeft }, node, reason);
+  if (phase.name !== 'transferring' || node === undefined) return stay(state);
+  return failTransfer({ ...reply, passesLeft: phase.passesLeft }, node.type === 'transferCall' ? node : null, reason);
 }
 
 function onEndRequested(reply: Reply, reason: EventOf<'end-requested'>['reason']): WorkflowStep {
@@ -223,6 +231,8 @@ function decide(reply: Reply, event: Exclude<WorkflowEvent, { type: 'variables-l
       return onModelFinished(reply, event);
     case 'model-failed':
       return onModelFailed(reply);
+    case 'tools-finished':
+      return finishTools(reply, event);
     case 'reply-heard':
       return onReplyHeard(reply, event);
     case 'dtmf-received':

@@ -71,14 +71,17 @@ function beginTransfer(reply: Reply, node: TransferNode, hopsLeft: number): Work
   return thenTransfer(announced, { destination, mode: node.mode, timeoutSeconds: node.timeoutSeconds });
 }
 
-/** A transfer that came to nothing: along the edge for it, else back to where the call came from, where the model tells the caller. */
-export function failTransfer(reply: Reply, node: TransferNode, reason: string, hopsLeft: number = MAX_HOPS): WorkflowStep {
+/**
+ * A transfer that came to nothing: along the edge for it, else back to where the call came from, where the model tells the caller. `node`
+ * null: a tool asked for it, and the call is still there.
+ */
+export function failTransfer(reply: Reply, node: TransferNode | null, reason: string, hopsLeft: number = MAX_HOPS): WorkflowStep {
   const { graph, state } = reply;
   const text = `The transfer failed: ${reason.slice(0, MAX_REASON_LENGTH)}. The caller is still on the line.`;
   const noted = withEntry(reply, { role: 'note', text });
-  if (node.onFailure !== null) return travel(noted, node.onFailure, false, hopsLeft - 1);
+  if (node !== null && node.onFailure !== null) return travel(noted, node.onFailure, false, hopsLeft - 1);
   const origin = promptedAt(graph, state.originId);
   if (origin === undefined) return stayAtOrigin(noted);
-  const back = enter(noted, origin);
+  const back = node === null ? noted : enter(noted, origin);
   return noted.passesLeft > 0 ? askModel(back, origin) : thenListen(speak(back, graph.texts.transfer_failed, true));
 }

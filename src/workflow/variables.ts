@@ -76,3 +76,10 @@ export const overlayVariables = (base: Variables, learnt: unknown): Variables =>
 export function changedVariables(before: Variables, after: Variables, secret: readonly string[] = []): Variables {
   return Object.fromEntries(Object.entries(after).filter(([name, value]) => before[name] !== value && !secret.includes(name)));
 }
+
+/** The variables without some. Null-prototype. */
+export function withoutVariables(variables: Variables, names: readonly string[]): Variables {
+  const rest = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(variables)) if (!names.includes(name)) rest[name] = value;
+  return rest;
+}

@@ -6,7 +6,7 @@ import { createHealthTable, type HealthTable } from '../../src/speech/fallback/h
 import { createFallbackLanguageModel } from '../../src/speech/fallback/language-model.js';
 import { createFallbackSpeechToText } from '../../src/speech/fallback/speech-to-text.js';
 import { createFallbackTextToSpeech } from '../../src/speech/fallback/text-to-speech.js';
-import type { ResolvedModels } from '../../src/speech/models.js';
+import type { CascadedModels } from '../../src/speech/models.js';
 import { lineUp } from '../support/lineup.js';
 import { expectCleanEnd, heardCharacters } from '../support/virtual/call-invariants.js';
 import { afterGreeting, ANSWER, goodbyePasses, messagesOf } from '../support/virtual/scenes.js';
@@ -44,7 +44,7 @@ interface SpareScripts {
 }
 
 /** Puts spares behind the vendors of a virtual call. */
-function withSpares(scripts: SpareScripts): { spares: Spares; compose: (plain: PlainVendors) => Partial<ResolvedModels> } {
+function withSpares(scripts: SpareScripts): { spares: Spares; compose: (plain: PlainVendors) => Partial<CascadedModels> } {
   const spares: Spares = { stt: [], llm: [], tts: [] };
   return {
     spares,

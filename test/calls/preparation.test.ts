@@ -45,6 +45,27 @@ describe('a reply that is begun on a pause', () => {
     expect(outcome.usage).toMatchObject({ callerTurns: 2, droppedReplies: 1 });
   });
 
+  it('is begun in a lull where the recogniser tells its words early: the same words, the same end, an earlier answer', async () => {
+    const play = async (earlyFinalize: boolean) => {
+      const call = await afterGreeting({ stt: { earlyFinalize, interimDelayMs: null, finalDelayMs: 50 }, passes: [{ text: 'Eight, then.' }, { text: 'Eight, then.' }] });
+      call.carrier.says('We are six');
+      call.carrier.pauses(140);
+      call.carrier.says('and two children.');
+      const started = await call.untilEvent('reply-started', 2);
+      const gapMs = started.atMs - call.carrier.voiceEndMs;
+      const saidAtMs = call.eventsOf('caller-said')[0]?.atMs ?? NaN;
+      await call.untilEvent('agent-said', 2);
+      return { gapMs, endMs: saidAtMs - call.carrier.voiceEndMs, lines: call.transcript(), finalizes: call.stt.finalizes, dropped: call.eventsOf('prepared-reply-dropped').length };
+    };
+    const late = await play(false);
+    const early = await play(true);
+    expect(early.lines).toEqual(late.lines);
+    expect(Math.abs(early.endMs - late.endMs)).toBeLessThanOrEqual(20);
+    expect(late.gapMs - early.gapMs).toBeGreaterThanOrEqual(100);
+    expect(early.finalizes).toBe(late.finalizes + 1);
+    expect([late.dropped, early.dropped]).toEqual([0, 1]);
+  });
+
   it('takes no edge before the turn is over', async () => {
     const call = await afterGreeting({ settings: patient, passes: goodbyePasses });
     call.carrier.says('Thank you, goodbye.');

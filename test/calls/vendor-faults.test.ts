@@ -83,15 +83,11 @@ describe('a model', () => {
 
   it('that ignores its abort is left behind', async () => {
     const call = await afterGreeting({
-      adjust: (options) => ({
-        ...options,
-        models: {
-          ...options.models,
-          llm: {
-            vendor: 'deaf',
-            model: 'deaf',
-            stream: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
-          },
+      compose: () => ({
+        llm: {
+          vendor: 'deaf',
+          model: 'deaf',
+          stream: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
         },
       }),
     });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/base/clock.js';
 import type { SpeechToTextEvent } from '../../src/speech/speech-to-text.js';
+import type { StallRule } from '../../src/speech/recogniser-wire.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
 import { createCountingClock } from '../support/fakes/counting-clock.js';
 import type { FakeRecogniser, FakeRecogniserOptions, RecogniserFault } from '../support/fakes/recogniser-server.js';
@@ -13,12 +14,12 @@ export interface NetworkRecogniserSubject {
   readonly vendor: VendorModule;
   readonly settings?: Record<string, unknown>;
   readonly startFake: (options: FakeRecogniserOptions) => Promise<FakeRecogniser>;
-}
-
-/** The reasons for which a vendor need not pass a part of the suite. */
-export interface NetworkRecogniserSkips {
-  /** Its silence proves nothing. */
-  readonly stall?: string;
+  /** Silence after each phrase, besides the suite's: as much as the vendor needs at least. Default 0. */
+  readonly pauseMs?: number;
+  /** What its silence is measured by. Default: speech. */
+  readonly owes?: StallRule['owes'];
+  /** Why it has no interim text, where it has none. */
+  readonly withoutInterim?: string;
 }
 
 /** Opens a stream at `baseUrl` and keeps what it reports. */
@@ -51,7 +52,7 @@ export function listenTo(
 }
 
 /** What every recogniser behind a network must do when the network, the vendor or the key fails (F7, F10, F11). */
-export function describeNetworkRecogniser(name: string, subject: NetworkRecogniserSubject, skip: NetworkRecogniserSkips = {}): void {
+export function describeNetworkRecogniser(name: string, subject: NetworkRecogniserSubject): void {
   describe(`speech-to-text over a network: ${name}`, () => {
     let fake: FakeRecogniser | undefined;
     afterEach(async () => {
@@ -80,7 +81,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
       stream.close();
     });
 
-    it('says interim text while it is spoken, and each word once in the finals', async () => {
+    if (subject.withoutInterim === undefined) it('says interim text while it is spoken, and each word once in the finals', async () => {
       await start();
       const { stream, push, say, events, finals, count } = listen();
       say('alpha', 'bravo', 'charlie', 'delta');
@@ -155,7 +156,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
       ['close 1000', { socket: { kind: 'close', code: 1000 }, afterAudioMs: 1000 }],
       ['garbage in place of results', { results: 'garbage' }],
       ['a peer that stops reading', { socket: { kind: 'stop-reading' }, afterAudioMs: 700 }],
-      ...(skip.stall === undefined ? ([['no results at all', { results: 'none' }]] as const) : []),
+      ['no results at all', { results: 'none' }],
     ];
     it.each(losses)('loses no word and repeats none after %s', async (_name, fault) => {
       const server = await start({ fault: first(fault) });
@@ -203,18 +204,39 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
       stream.close();
     });
 
-    if (skip.stall === undefined) it('fails when the vendor hears nothing of loud speech', async () => {
+    /** 20 s of loud audio; `isAsked`: the caller pauses every 2 s. */
+    async function babbleOn(isAsked: boolean) {
       const clock = createVirtualClock();
       const server = await start({ fault: () => ({ results: 'none' }) });
-      const { push, count } = listen({ clock });
+      const { stream, push, count } = listen({ clock });
       for (let i = 0; i < 100 && count('stt-failed') === 0; i += 1) {
         push(babble(200));
+        if (isAsked && i % 10 === 9) stream.finalize();
         await clock.advance(200);
         await settle(2);
       }
-      expect(count('stt-failed')).toBe(1);
-      expect(server.connections.length).toBeLessThanOrEqual(3);
-    });
+      stream.close();
+      return { failures: count('stt-failed'), connections: server.connections.length };
+    }
+    const { owes = 'speech' } = subject;
+    if (owes === 'words') {
+      it('is connected with anew where speech stays without an answer, and is not given up: it may have been noise', async () => {
+        const { failures, connections } = await babbleOn(true);
+        expect(failures).toBe(0);
+        expect(connections).toBeGreaterThan(1);
+        expect(connections).toBeLessThanOrEqual(10);
+      });
+    } else {
+      it('fails when the vendor answers nothing that it always answers', async () => {
+        const { failures, connections } = await babbleOn(owes === 'request');
+        expect(failures).toBe(1);
+        expect(connections).toBeLessThanOrEqual(3);
+      });
+    }
+
+    if (owes !== 'speech') {
+      it('suspects no vendor that says nothing of noise', async () => expect(await babbleOn(false)).toEqual({ failures: 0, connections: 1 }));
+    }
 
     it('leaves no timer and no socket when it is closed', async () => {
       const clock = createVirtualClock();

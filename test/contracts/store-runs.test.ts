@@ -26,6 +26,33 @@ const bind = (runId: string, sessionId: string) =>
 
 const expireLease = (runId: string) => admin.query(`UPDATE runs SET lease_expires_at = now() - interval '1 second' WHERE id = $1`, [runId]);
 
+describe('the spend of an organization', () => {
+  it('is what its ended runs cost, to the millionth, with those apart that are not priced whole', async () => {
+    const { organization, agent } = await createTenant(test.store);
+    const costs = [{ total: '0.100001', unknown: [] }, { total: '12.000009', unknown: [{ leg: 'telephony' }] }, {}];
+    for (const cost of costs) {
+      const run = await mintRun(test.store, agent);
+      expect(await test.store.runs.finalise(run.id, { ...ending(), cost })).toBe(true);
+      expect(await test.store.runs.finalise(run.id, { ...ending(), cost })).toBe(false);
+    }
+    const usage = await test.store.quotas.usage(organization.id);
+    expect(usage).toMatchObject({ runs: 3, costTotal: '12.100010', partlyPricedRuns: 1 });
+  });
+
+  it('goes by prices of its own, which are replaced and forgotten', async () => {
+    const { organization } = await createTenant(test.store);
+    const { organization: other } = await createTenant(test.store);
+    const { accounts } = test.store;
+    expect(await accounts.getPrices(organization.id)).toBeNull();
+    await accounts.putPrices(organization.id, [{ price: '0.1' }]);
+    await accounts.putPrices(organization.id, [{ price: '0.2' }]);
+    expect(await accounts.getPrices(organization.id)).toMatchObject({ prices: [{ price: '0.2' }] });
+    expect(await accounts.getPrices(other.id)).toBeNull();
+    await accounts.putPrices(organization.id, null);
+    expect(await accounts.getPrices(organization.id)).toBeNull();
+  });
+});
+
 describe('the life of a run', () => {
   it('goes from minted to running to completed with everything that was written', async () => {
     const { organization, owner, agent } = await createTenant(test.store);

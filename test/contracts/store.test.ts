@@ -284,8 +284,24 @@ describe('vendor credentials', () => {
     expect(await test.store.vendorCredentials.list(one.organization.id)).toEqual([credential]);
     expect(await test.store.vendorCredentials.list(other.organization.id)).toEqual([]);
     await expect(test.store.vendorCredentials.create(input)).rejects.toMatchObject({ code: 'conflict' });
+    expect(await test.store.vendorCredentials.get(one.organization.id, credential.id)).toEqual(credential);
+    expect(await test.store.vendorCredentials.get(other.organization.id, credential.id)).toBeNull();
     expect(await test.store.vendorCredentials.delete(other.organization.id, credential.id)).toBe(false);
     expect(await test.store.vendorCredentials.delete(one.organization.id, credential.id)).toBe(true);
+  });
+
+  it('change field by field, within their organization', async () => {
+    const [one, other] = [await createTenant(test.store), await createTenant(test.store)];
+    const credentials = test.store.vendorCredentials;
+    const { id, ...rest } = await credentials.create({ organizationId: one.organization.id, vendor: 'deepgram', name: 'main', apiKey: 'dg-1', baseUrl: null });
+    await credentials.create({ organizationId: one.organization.id, vendor: 'deepgram', name: 'taken', apiKey: 'dg-9', baseUrl: null });
+    expect(await credentials.update(one.organization.id, id, {})).toEqual({ id, ...rest });
+    expect(await credentials.update(one.organization.id, id, { apiKey: 'dg-2' })).toEqual({ id, ...rest, apiKey: 'dg-2' });
+    expect(await credentials.update(one.organization.id, id, { name: 'new', baseUrl: 'https://proxy.example.com' })).toMatchObject({ name: 'new', apiKey: 'dg-2' });
+    expect(await credentials.update(one.organization.id, id, { baseUrl: null })).toEqual({ id, ...rest, name: 'new', apiKey: 'dg-2' });
+    await expect(credentials.update(one.organization.id, id, { name: 'taken' })).rejects.toMatchObject({ code: 'conflict' });
+    expect(await credentials.update(other.organization.id, id, { apiKey: 'mine' })).toBeNull();
+    expect((await credentials.get(one.organization.id, id))?.apiKey).toBe('dg-2');
   });
 });
 

@@ -1,16 +1,20 @@
+import { azure } from '../../src/speech/azure/azure.js';
 import { builtin } from '../../src/speech/builtin/builtin.js';
 import { cartesia } from '../../src/speech/cartesia/cartesia.js';
 import { deepgram } from '../../src/speech/deepgram/deepgram.js';
 import { elevenlabs } from '../../src/speech/elevenlabs/elevenlabs.js';
+import { googleCloud } from '../../src/speech/google/google-cloud.js';
 import { openaiCompatible } from '../../src/speech/openai-compatible/openai-compatible.js';
 import { rime } from '../../src/speech/rime/rime.js';
 import { createFallbackTextToSpeech } from '../../src/speech/fallback/text-to-speech.js';
 import type { TextToSpeech } from '../../src/speech/text-to-speech.js';
 import type { VendorModule } from '../../src/speech/vendor.js';
+import { startFakeAzure } from '../support/fakes/azure.js';
 import { startFakeCartesia } from '../support/fakes/cartesia.js';
 import { createCountingClock, type CountingClock } from '../support/fakes/counting-clock.js';
 import { startFakeDeepgramVoice } from '../support/fakes/deepgram-voice.js';
 import { startFakeElevenlabsVoice } from '../support/fakes/elevenlabs-voice.js';
+import { startFakeGoogleCloudVoice } from '../support/fakes/google-cloud-voice.js';
 import { startFakeOpenaiVoice } from '../support/fakes/openai-voice.js';
 import { startFakeRime } from '../support/fakes/rime.js';
 import { findClosedPort, type VendorServer } from '../support/fakes/vendor-server.js';
@@ -43,23 +47,27 @@ describeTextToSpeech('cartesia', overFake(cartesia, startFakeCartesia));
 describeTextToSpeech('elevenlabs', overFake(elevenlabs, startFakeElevenlabsVoice));
 describeTextToSpeech('rime', overFake(rime, startFakeRime));
 describeTextToSpeech('deepgram', overFake(deepgram, startFakeDeepgramVoice), { words: 'the vendor sends none' });
-describeTextToSpeech(
-  'openai',
-  async () => {
+
+/** The suite's subject for a vendor that is asked by requests, over its fake. */
+function byRequests(vendor: VendorModule, start: (options: { apiKey: string; pace: number }) => Promise<VendorServer & { readonly requests: readonly { outcome: string | null }[] }>) {
+  return async () => {
     const clock = createCountingClock();
-    const fake = await startFakeOpenaiVoice({ apiKey: 'test-key', pace: 40 });
+    const fake = await start({ apiKey: 'test-key', pace: 40 });
     return {
-      tts: create(openaiCompatible, clock, fake.httpUrl),
-      unreachable: create(openaiCompatible, clock, `http://127.0.0.1:${await findClosedPort()}`),
+      tts: create(vendor, clock, fake.httpUrl),
+      unreachable: create(vendor, clock, `http://127.0.0.1:${await findClosedPort()}`),
       // Connections are the process's and stay alive: what may not be left behind is a request.
       openSockets: () => fake.requests.filter(({ outcome }) => outcome === null).length,
       pendingTimers: () => clock.pendingTimers(),
       leakRounds: 200,
       close: () => fake.close(),
     };
-  },
-  { words: 'the vendor sends none' },
-);
+  };
+}
+
+describeTextToSpeech('openai', byRequests(openaiCompatible, startFakeOpenaiVoice), { words: 'the vendor sends none' });
+describeTextToSpeech('azure', byRequests(azure, startFakeAzure), { words: 'the vendor sends none' });
+describeTextToSpeech('google-cloud', byRequests(googleCloud, startFakeGoogleCloudVoice), { words: 'the vendor sends none' });
 
 describeTextToSpeech(
   'builtin',

@@ -5,6 +5,11 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
+import { createGuardedEgress } from '../../src/base/guarded-fetch.js';
+import { createChatDesk } from '../../src/call/chat-desk.js';
+import { createKnowledgeResolver } from '../../src/call/knowledge-resolver.js';
+import { createModelResolver } from '../../src/call/resolvers.js';
+import { createToolRunner } from '../../src/call/tools/run-tool.js';
 import { AgentStreamError } from '../../src/base/errors.js';
 import { createLog } from '../../src/base/log.js';
 import { parseConfig } from '../../src/config.js';
@@ -14,7 +19,11 @@ import { createMetrics } from '../../src/http/metrics.js';
 import { startServer, type RunningServer, type ServerOptions } from '../../src/http/server.js';
 import type { AppServices } from '../../src/http/services.js';
 import { openSetup } from '../../src/http/setup.js';
+import { testCredential } from '../../src/speech/credential-test.js';
+import { createFileReader } from '../../src/knowledge/file-reader.js';
+import { createKnowledgeBase } from '../../src/knowledge/knowledge.js';
 import { modelsSchema } from '../../src/speech/models-schema.js';
+import { vendors } from '../../src/speech/registry.js';
 import type { Run, RunCommand, Store } from '../../src/store/store.js';
 import type { ProviderControl, TransferProgress } from '../../src/telephony/provider.js';
 import { providers } from '../../src/telephony/registry.js';
@@ -29,6 +38,8 @@ export interface Tenant {
 
 /** What a test may bend. */
 export interface ApiTestOptions {
+  /** What tools reach the network by. Default: guarded, as without private networks. */
+  readonly toolFetch?: typeof fetch;
   readonly env?: Record<string, string>;
   readonly requestsPerMinute?: number;
   /** Leave the database without an organization. */
@@ -138,6 +149,16 @@ export async function startApi(options: ApiTestOptions = {}): Promise<ApiTest> {
   let url = '';
   const setup = await openSetup(store.accounts);
   const control = { testCredential: options.testCredential ?? (async () => 'The domain answered.') } as unknown as ProviderControl;
+  const knowledge = createKnowledgeBase(store.documents);
+  const toolsOf: AppServices['toolsOf'] = (organizationId) =>
+    createToolRunner({
+      clock: systemClock,
+      fetch: options.toolFetch ?? createGuardedEgress().fetch,
+      credentialOf: (uuid) => store.tools.credentialOf(organizationId, uuid),
+      searchDocuments: (uuids, text) => knowledge.search(organizationId, uuids, { text }),
+      onFault: (error) => log.error('A tool broke', { error: String(error) }),
+    });
+  const models = createModelResolver({ store, env: {}, clock: systemClock, fetch, egress: createGuardedEgress() });
   const services: AppServices = {
     config,
     version: '0.0.0-test',
@@ -145,10 +166,9 @@ export async function startApi(options: ApiTestOptions = {}): Promise<ApiTest> {
     clock: systemClock,
     log,
     providers: Object.values(providers),
-    vendors: [
-      { name: 'deepgram', needsKey: true },
-      { name: 'builtin', needsKey: false },
-    ],
+    vendors: vendors.map(({ name, apiKeyEnv }) => ({ name, needsKey: apiKeyEnv !== null })),
+    testVendorKey: (vendor, credential, signal) =>
+      testCredential(vendor, credential, { env: {}, clock: systemClock, fetch, egress: config.allowPrivateNetworks ? undefined : createGuardedEgress() }, signal),
     agentRules: createAgentRules(modelsSchema),
     liveCalls: {
       maxCalls: 100,
@@ -161,6 +181,10 @@ export async function startApi(options: ApiTestOptions = {}): Promise<ApiTest> {
       noteCallEnded: (runId, status) => void endedCalls.push({ runId, status }),
     },
     setup,
+    fileReader: createFileReader(systemClock),
+    knowledge,
+    toolsOf,
+    chats: createChatDesk({ store, models, documents: createKnowledgeResolver(knowledge), toolsOf, clock: systemClock }),
     metrics: createMetrics({ activeCalls: () => 3, maxCalls: () => 100 }),
     publicUrl: () => url,
     createControl: () => control,

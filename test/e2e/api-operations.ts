@@ -6,6 +6,7 @@ export const secrets = {
   bearerToken: 'XI-canary-bearer-token-8812',
   requestsKey: 'canary-requests-key-9913',
   vendorKey: 'dg-canary-vendor-key-7714',
+  toolToken: 'canary-tool-token-5521',
 };
 
 /** Ids that exist, by the name of the path parameter in the OpenAPI document. */
@@ -16,9 +17,14 @@ export interface World {
   readonly liveRunId: string;
   readonly telephonyConfigId: string;
   readonly vendorCredentialId: string;
+  /** Its base URL leads inside, which the API would not have taken. */
+  readonly insideCredentialId: string;
+  readonly toolUuid: string;
   readonly apiKeyId: string;
   readonly webhookEndpointId: string;
   readonly webhookDeliveryId: string;
+  readonly documentUuid: string;
+  readonly chatId: string;
   readonly userId: string;
 }
 
@@ -28,8 +34,12 @@ export interface Operation {
   readonly id: string;
   readonly path: (world: World) => string;
   readonly body?: unknown;
+  /** A body that is no JSON of ours. */
+  readonly file?: { readonly content: string; readonly type: string };
   readonly status: number;
   readonly check?: (answer: ApiAnswer, api: ApiTest) => void | Promise<void>;
+  /** Takes any JSON object: an unknown field is reported, not refused. */
+  readonly takesAnyObject?: boolean;
   /** Needs no key. */
   readonly isPublic?: boolean;
 }
@@ -50,6 +60,7 @@ const agent = (suffix: string) => (world: World) => `/api/v1/agents/${world.agen
 const run = (suffix: string) => (world: World) => `/api/v1/runs/${world.runId}${suffix}`;
 const liveRun = (suffix: string) => (world: World) => `/api/v1/runs/${world.liveRunId}${suffix}`;
 const webhookEndpoint = (suffix: string) => (world: World) => `/api/v1/webhook-endpoints/${world.webhookEndpointId}${suffix}`;
+const tool = (suffix: string) => (world: World) => `/api/v1/tools/${world.toolUuid}${suffix}`;
 const telephonyConfig = (suffix: string) => (world: World) => `/api/v1/telephony-configs/${world.telephonyConfigId}${suffix}`;
 
 /** Every operation that needs a key, in an order in which each finds what it needs. */
@@ -65,6 +76,18 @@ export const operations: readonly Operation[] = [
   operation('POST /api/v1/agents/validate', 200, {
     body: { workflow_definition: { nodes: [], edges: [] } },
     check: ({ json }) => expect(json).toMatchObject({ valid: false, errors: [{ message: anyText }] }),
+  }),
+  operation('POST /api/v1/agents/import', 201, {
+    body: { name: 'Imported', workflow_definition: { nodes: [{ id: 's', type: 'startCall', data: { name: 'S', prompt: 'P', mood: 'calm' } }], edges: [] } },
+    takesAnyObject: true,
+    check: ({ json, headers }) => {
+      expect(json).toMatchObject({ agent: { name: 'Imported', published_version: 1 }, problems: [], dropped: [{ path: 'nodes.0.data.mood', element_id: 's', value_kind: 'string' }] });
+      expect(headers.get('location')).toMatch(/^\/api\/v1\/agents\//);
+    },
+  }),
+  operation('GET /api/v1/agents/{uuid}/export', 200, {
+    path: agent('/export'),
+    check: ({ json }) => expect(json).toMatchObject({ agent_stream_export: 1, name: 'First', workflow_definition: { nodes: anyList }, settings: {} }),
   }),
   operation('GET /api/v1/agents/{uuid}', 200, {
     path: agent(''),
@@ -203,7 +226,14 @@ export const operations: readonly Operation[] = [
     body: { concurrent_calls: 7, default_models: { stt: { vendor: 'builtin' } } },
     check: ({ json }) => expect(json).toEqual({ concurrent_calls: 7, default_models: { stt: { vendor: 'builtin' } } }),
   }),
-  operation('GET /api/v1/usage', 200, { check: ({ json }) => expect(json).toMatchObject({ runs: 2, live_calls: 1 }) }),
+  operation('GET /api/v1/usage', 200, { check: ({ json }) => expect(json).toMatchObject({ runs: 2, live_calls: 1, cost: { currency: 'USD', total: anyText, partly_priced_runs: 0 } }) }),
+  operation('GET /api/v1/organization/prices', 200, {
+    check: ({ json }) => expect(json).toMatchObject({ currency: 'USD', prices: [], updated_at: null, list: { version: anyText, prices: anyList } }),
+  }),
+  operation('PUT /api/v1/organization/prices', 200, {
+    body: { prices: [{ leg: 'telephony', vendor: 'cloudonix', unit: 'second', price: '0.01', per: 60 }] },
+    check: ({ json }) => expect(json).toMatchObject({ prices: [{ model: '*', price: '0.01', per: 60 }], updated_at: anyText }),
+  }),
   operation('POST /api/v1/api-keys', 201, {
     body: { name: 'CI' },
     check: ({ json }) => expect(String(json['key']).startsWith(String(json['prefix']))).toBe(true),
@@ -215,7 +245,60 @@ export const operations: readonly Operation[] = [
     check: ({ json }) => expect(json).toMatchObject({ vendor: 'deepgram', api_key: '****wxyz', base_url: null }),
   }),
   operation('GET /api/v1/vendor-credentials', 200, { check: isPage }),
+  operation('PATCH /api/v1/vendor-credentials/{id}', 200, {
+    path: (world) => `/api/v1/vendor-credentials/${world.vendorCredentialId}`,
+    body: { name: 'Renamed' },
+    check: ({ json }) => expect(json).toMatchObject({ name: 'Renamed', vendor: 'deepgram' }),
+  }),
+  operation('POST /api/v1/vendor-credentials/{id}/test', 200, {
+    path: (world) => `/api/v1/vendor-credentials/${world.insideCredentialId}/test`,
+    check: ({ json }) =>
+      expect(json['legs']).toEqual(
+        ['stt', 'tts'].map((leg) => ({ leg, ok: false, time_to_first_byte_ms: null, model: anyText, code: 'egress-refused', message: anyText })),
+      ),
+  }),
   operation('DELETE /api/v1/vendor-credentials/{id}', 204, { path: (world) => `/api/v1/vendor-credentials/${world.vendorCredentialId}` }),
+  operation('POST /api/v1/documents', 201, {
+    path: () => '/api/v1/documents?name=notes.md&mode=full',
+    file: { content: '# Notes\nThe door code is on the wall.', type: 'text/markdown' },
+    check: ({ json, headers }) => {
+      expect(json).toMatchObject({ name: 'notes.md', mime_type: 'text/markdown', mode: 'full', size_bytes: 37, text_length: 29, chunk_count: 1 });
+      expect(headers.get('location')).toBe(`/api/v1/documents/${String(json['uuid'])}`);
+    },
+  }),
+  operation('GET /api/v1/documents', 200, { check: ({ json }) => expect(json.items?.map(({ name }) => name)).toEqual(['notes.md', 'Handbook.txt']) }),
+  operation('GET /api/v1/documents/{uuid}', 200, {
+    path: (world) => `/api/v1/documents/${world.documentUuid}`,
+    check: ({ json }) => expect(json).toMatchObject({ name: 'Handbook.txt', chunks: [{ position: 0, heading: ['Hours'], page: 2, text: 'Open from nine to five.' }] }),
+  }),
+  operation('POST /api/v1/documents/search', 200, {
+    body: { query: 'When are you open?' },
+    check: ({ json }) => expect(json.items).toMatchObject([{ document_name: 'Handbook.txt', page: 2, position: 0, text: 'Open from nine to five.' }]),
+  }),
+  operation('DELETE /api/v1/documents/{uuid}', 204, { path: (world) => `/api/v1/documents/${world.documentUuid}` }),
+  operation('POST /api/v1/tools', 201, {
+    body: { name: 'Add Up', description: 'Adds.', kind: 'calculator', filler: { text: 'Let me see.' } },
+    check: ({ json, headers }) => {
+      expect(json).toMatchObject({ function_name: 'add_up', kind: 'calculator', config: {}, filler: { text: 'Let me see.', after_ms: 700 }, credential: null });
+      expect(headers.get('location')).toBe(`/api/v1/tools/${String(json['uuid'])}`);
+    },
+  }),
+  operation('GET /api/v1/tools', 200, { check: isPage }),
+  operation('GET /api/v1/tools/{uuid}', 200, {
+    path: tool(''),
+    check: ({ json }) => expect(json).toMatchObject({ name: 'Find order', credential: { type: 'bearer', token: '****5521' } }),
+  }),
+  operation('PATCH /api/v1/tools/{uuid}', 200, {
+    path: tool(''),
+    body: { description: 'Finds an order.', credential: { type: 'bearer', token: '****5521' } },
+    check: ({ json }) => expect(json).toMatchObject({ description: 'Finds an order.', credential: { token: '****5521' } }),
+  }),
+  operation('POST /api/v1/tools/{uuid}/test', 200, {
+    path: tool('/test'),
+    body: { arguments: {} },
+    check: ({ json }) => expect(json).toMatchObject({ status: 'error', error: '"order" is missing' }),
+  }),
+  operation('DELETE /api/v1/tools/{uuid}', 204, { path: tool('') }),
   operation('POST /api/v1/webhook-endpoints', 201, {
     body: { url: 'https://hooks.example.com/b', events: ['run.failed'], description: 'Alarms', enabled: false },
     check: ({ json, headers }) => {
@@ -258,6 +341,24 @@ export const operations: readonly Operation[] = [
   }),
   operation('GET /api/v1/webhook-deliveries', 200, { check: isPage }),
   operation('DELETE /api/v1/webhook-endpoints/{id}', 204, { path: webhookEndpoint('') }),
+  operation('POST /api/v1/agents/{uuid}/chats', 201, {
+    path: agent('/chats'),
+    body: { variables: { name: 'Ann' }, dry_tools: true },
+    check: ({ json }) => expect(json).toMatchObject({ dry_tools: true, turn_count: 1, end_reason: null, turns: [{ number: 0, input: null }] }),
+  }),
+  operation('GET /api/v1/agents/{uuid}/chats', 200, { path: agent('/chats'), check: isPage }),
+  operation('GET /api/v1/agents/{uuid}/chats/{id}', 200, { path: (world) => agent(`/chats/${world.chatId}`)(world) }),
+  operation('POST /api/v1/agents/{uuid}/chats/{id}/turns', 200, {
+    path: (world) => agent(`/chats/${world.chatId}/turns`)(world),
+    body: { say: 'Hello' },
+    check: ({ json }) => expect(json).toMatchObject({ turn_count: 2, turn: { number: 1, input: { say: 'Hello' } } }),
+  }),
+  operation('PUT /api/v1/agents/{uuid}/chats/{id}/turns/{number}', 200, {
+    path: (world) => agent(`/chats/${world.chatId}/turns/1`)(world),
+    body: { silence: true },
+    check: ({ json }) => expect(json).toMatchObject({ turn_count: 2, turns: [{ number: 0 }, { number: 1, input: { silence: true } }] }),
+  }),
+  operation('DELETE /api/v1/agents/{uuid}/chats/{id}', 204, { path: (world) => agent(`/chats/${world.chatId}`)(world) }),
   operation('DELETE /api/v1/telephony-configs/{id}', 204, { path: telephonyConfig('') }),
 ];
 
@@ -277,8 +378,27 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
   const credentials = { domain_id: 'acme', bearer_token: secrets.bearerToken, requests_key: secrets.requestsKey };
   const telephonyConfigId = String((await post('/api/v1/telephony-configs', { name: 'Acme', provider: 'cloudonix', credentials }))['id']);
   const vendorCredential = await post('/api/v1/vendor-credentials', { vendor: 'deepgram', name: 'Main', api_key: secrets.vendorKey });
+  const inside = await store.vendorCredentials.create({
+    organizationId: alice.organizationId,
+    vendor: 'deepgram',
+    name: 'Inside',
+    apiKey: secrets.vendorKey,
+    baseUrl: 'http://127.0.0.1:9',
+  });
+  const tool = await post('/api/v1/tools', {
+    name: 'Find order',
+    description: 'Finds.',
+    kind: 'http_api',
+    config: { url: 'https://shop.example.com/orders/{order}', parameters: [{ name: 'order' }] },
+    credential: { type: 'bearer', token: secrets.toolToken },
+  });
   const apiKey = await post('/api/v1/api-keys', { name: 'To be deleted' });
   const webhook = await post('/api/v1/webhook-endpoints', { url: 'https://hooks.example.com/a' });
+  const document = await store.documents.create(
+    alice.organizationId,
+    { name: 'Handbook.txt', mimeType: 'text/plain', sizeBytes: 23, mode: 'retrieval', textLength: 23 },
+    [{ position: 0, heading: ['Hours'], page: 2, text: 'Open from nine to five.' }],
+  );
   const run = await mintRun(store, alice, agentUuid);
   const liveRun = await mintRun(store, alice, agentUuid);
   await store.runs.appendEvents(run.id, [
@@ -297,9 +417,13 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
     liveRunId: liveRun.id,
     telephonyConfigId,
     vendorCredentialId: String(vendorCredential['id']),
+    insideCredentialId: inside.id,
+    toolUuid: String(tool['uuid']),
     apiKeyId: String(apiKey['id']),
     webhookEndpointId: String(webhook['id']),
     webhookDeliveryId: delivery?.id ?? '',
+    documentUuid: document.uuid,
+    chatId: String((await post(`/api/v1/agents/${agentUuid}/chats`, {}))['id']),
     userId: alice.userId,
   };
 }

@@ -26,6 +26,7 @@ describe('a run', () => {
       id: run.id,
       name: anyName,
       agent_uuid: agentUuid,
+      analysis: null,
       agent_version: 1,
       organization_id: api.alice.organizationId,
       telephony_config_id: null,

@@ -120,6 +120,23 @@ describe('agents', () => {
 });
 
 describe('call', () => {
+  it('are imported with what was dropped, and exported to be imported again', async () => {
+    const tried = await run('agents', 'import', 'examples/dograh/clinic.json', '--dry-run', '--name', 'Clinic');
+    expect(tried).toMatchObject({ status: 0, stdout: '"Clinic" can be imported; nothing was stored\n' });
+    expect(tried.stderr).toContain('not taken over: nodes.7 (object): node type “tuner”: an integration this server does not have');
+    const imported = await run('agents', 'import', 'examples/dograh/clinic.json');
+    expect(imported.status).toBe(0);
+    const path = join(dataDir, '..', 'clinic.json');
+    expect(await run('agents', 'export', imported.stdout.trim(), path)).toMatchObject({ status: 0 });
+    expect(await run('agents', 'export', imported.stdout.trim(), path)).toMatchObject({ status: exitCodes.usage });
+    expect(await run('agents', 'import', path, '--dry-run')).toMatchObject({ status: 0, stderr: '' });
+    // Other commands of this server name no agent.
+    expect(await run('agents', 'archive', imported.stdout.trim())).toMatchObject({ status: 0 });
+    await writeFile(path, '{"nodes":[],"edges":[]}');
+    const empty = await run('agents', 'import', path, '--dry-run');
+    expect([empty.status, empty.stderr]).toEqual([exitCodes.failure, expect.stringContaining('there is no startCall node') as unknown]);
+  });
+
   it('holds a conversation and names its run', async () => {
     const held = await call('--say', 'What are your opening hours?', 'Goodbye.');
     expect(held).toMatchObject({ status: 0, stderr: expect.stringContaining('Stored a telephony configuration "Simulator"') as string });

@@ -45,6 +45,7 @@ const instant = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 const text = (pattern: RegExp): unknown => expect.stringMatching(pattern);
 const anObject: unknown = expect.any(Object);
 const aNumber: unknown = expect.any(Number);
+const aList: unknown = expect.any(Array);
 
 describe('the run of a call holds every field of the contract', () => {
   it.each<[string, StreamUrlOptions]>([
@@ -106,8 +107,16 @@ describe('the run of a call holds every field of the contract', () => {
       ended_at: text(instant),
       duration_ms: aNumber,
       usage: anObject,
-      cost: {},
+      cost: {
+        currency: 'USD',
+        total: '0.000000',
+        price_table_version: text(/^\d{4}-\d{2}-\d{2}$/),
+        parts: aList,
+        // What the carrier charges is between it and the organization.
+        unknown: [{ leg: 'telephony', vendor: 'cloudonix', model: '', unit: 'second', quantity: aNumber, reason: 'no_price' }],
+      },
       latency: { turns: [] },
+      analysis: null,
       recording_url: null,
       recording_expires_at: null,
       recording_deleted_at: null,
@@ -117,6 +126,27 @@ describe('the run of a call holds every field of the contract', () => {
     const times = [run['created_at'], run['answered_at'], run['ended_at']].map(String);
     expect(times).toEqual(times.toSorted());
     expect(Number(run['duration_ms'])).toBeLessThanOrEqual(Date.parse(times[2] ?? '') - Date.parse(times[0] ?? '') + 100);
+  });
+
+  it('its cost is by the organization’s prices, and the usage sums it up', async () => {
+    const tenant = await server.createTenant();
+    const prices = [
+      { leg: 'telephony', vendor: 'cloudonix', unit: 'second', price: '6', per: 60 },
+      { leg: 'stt', vendor: 'builtin', unit: 'second', price: '1' },
+    ];
+    expect((await server.request('PUT', '/api/v1/organization/prices', { prices }, tenant)).status).toBe(200);
+    const { run } = await holdCall({ tenant });
+    const cost = run['cost'] as { total: string; parts: { leg: string; quantity: number; amount: string; price_from: string }[]; unknown: unknown[] };
+    const usage = run['usage'] as { vendors: { leg: string; audio_ms?: number }[] };
+    const heardMs = usage.vendors.find(({ leg }) => leg === 'stt')?.audio_ms ?? 0;
+    expect(heardMs).toBeGreaterThan(0);
+    expect(cost.unknown).toEqual([]);
+    const amount = (asked: string) => cost.parts.find(({ leg }) => leg === asked)?.amount;
+    expect(amount('stt')).toBe((heardMs / 1000).toFixed(6));
+    expect(amount('telephony')).toBe((Number(run['duration_ms']) / 10_000).toFixed(6));
+    expect(Number(cost.total)).toBeCloseTo(Number(amount('stt')) + Number(amount('telephony')), 6);
+    const spent = (await server.request('GET', '/api/v1/usage', undefined, tenant)).json['cost'];
+    expect(spent).toEqual({ currency: 'USD', total: cost.total, partly_priced_runs: 0 });
   });
 
   it('its events tell the call in order', async () => {

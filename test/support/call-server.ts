@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Clock } from '../../src/base/clock.js';
 import { createLog } from '../../src/base/log.js';
-import { startNode, type RunningNode } from '../../src/cli/node.js';
+import { startNode, type NodeOptions, type RunningNode } from '../../src/cli/node.js';
 import { parseConfig } from '../../src/config.js';
 import type { RunEvent } from '../../src/runs/events.js';
 import { startFakeCloudonix, type FakeCloudonix } from '../../src/simulator/fake-cloudonix.js';
@@ -95,6 +95,8 @@ export interface CallServerOptions {
   readonly database?: TestDatabase;
   /** Default: real time. */
   readonly clock?: Clock;
+  /** Default: tools' requests go out. */
+  readonly stubTools?: NodeOptions['stubTools'];
 }
 
 /** Starts a node. */
@@ -109,6 +111,8 @@ export async function startCallServer(options: CallServerOptions = {}): Promise<
     AGENT_STREAM_DATA_DIR: dataDir,
     AGENT_STREAM_SECRET_KEY: SECRET_KEY,
     DATABASE_URL: database.databaseUrl,
+    // The model has its own tests; a whole server in the test's process answers alike on every machine.
+    AGENT_STREAM_VOICE_ACTIVITY: 'energy',
     CLOUDONIX_API_BASE_URL: cloudonix.baseUrl,
     ...options.env,
   });
@@ -118,6 +122,7 @@ export async function startCallServer(options: CallServerOptions = {}): Promise<
     log: createLog('debug', sink),
     version: '0.0.0-test',
     ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.stubTools === undefined ? {} : { stubTools: options.stubTools }),
   });
   const { store } = node;
   let tenants = 0;

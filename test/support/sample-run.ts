@@ -27,6 +27,7 @@ export function sampleRun(change: Partial<Run> = {}): Run {
     usage: {},
     cost: {},
     latency: {},
+    analysis: null,
     recordingPath: 'recordings/a.wav',
     recordingExpiresAt: null,
     recordingDeletedAt: null,

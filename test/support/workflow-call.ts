@@ -3,6 +3,24 @@ import { deepFreeze } from '../../src/workflow/deep-freeze.js';
 import type { WorkflowAction, WorkflowEvent, WorkflowState } from '../../src/workflow/engine.js';
 import type { WorkflowGraph } from '../../src/workflow/graph.js';
 import { startWorkflow, step } from '../../src/workflow/step.js';
+import type { CallableTool } from '../../src/workflow/tools/callable-tool.js';
+
+/** A tool as nodes name it: `uuid` is its function's name too. */
+export const callableTool = (uuid: string, given: Partial<CallableTool> = {}): CallableTool => ({
+  kind: 'test',
+  uuid,
+  declaration: {
+    name: uuid,
+    description: `Does ${uuid}.`,
+    parameters: { type: 'object', properties: { order: { type: 'string' } }, required: ['order'], additionalProperties: false },
+  },
+  config: {},
+  filler: null,
+  ...given,
+});
+
+/** Tools as documents are compiled with them. */
+export const toolsOf = (...tools: readonly CallableTool[]): ReadonlyMap<string, CallableTool> => new Map(tools.map((tool) => [tool.uuid ?? '', tool]));
 
 type AskModel = Extract<WorkflowAction, { type: 'ask-model' }>;
 
@@ -99,7 +117,7 @@ export function createWorkflowCall(graph: WorkflowGraph, variables: Record<strin
     model(text, ...toolNames) {
       finishPass();
       if (text.trim() !== '') queued.push(text.trim());
-      const toolCalls = toolNames.map((name, index) => ({ id: `call-${index}`, name, argumentsJson: '{}' }));
+      const toolCalls = toolNames.map((name, index) => ({ id: `call-${index}`, name, argumentsJson: '{"order":"5"}' }));
       return send({ type: 'model-finished', text, toolCalls });
     },
     modelFails() {

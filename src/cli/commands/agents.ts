@@ -8,6 +8,7 @@ import { CliError } from '../cli-error.js';
 import type { CliContext, RegisterCommand } from '../command.js';
 import { connect, withServerOption, type ConnectionOptions } from '../connection.js';
 import { exitCodes } from '../exit-codes.js';
+import { registerImport } from './agents-import.js';
 import { formatTime } from '../format.js';
 import { diffLines, withContext } from '../line-diff.js';
 import { printable } from '../output.js';
@@ -23,6 +24,7 @@ Examples:
   $ agent-stream agents pull 8c5d… reception.json   keep the agent in a repository
   $ agent-stream agents diff reception.json         exit 1 where file and server differ
   $ agent-stream agents push reception.json --publish
+  $ agent-stream agents import dograh.json --dry-run   what an exported Dograh agent would become
 `;
 
 interface JsonOptions extends ConnectionOptions {
@@ -34,6 +36,7 @@ export const register: RegisterCommand = (command, context) => {
   command.addHelpText('after', help);
   registerReading(command, context);
   registerFiles(command, context);
+  registerImport(command, context);
   registerLifecycle(command, context);
   registerStreamUrl(command, context);
 };

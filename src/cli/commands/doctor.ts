@@ -9,6 +9,7 @@ import { ok, problem, type Check, type DoctorContext, type Finding } from '../do
 import { createClockCheck, dataDirectoryCheck, espeakCheck, nodeCheck, portCheck } from '../doctor/machine-checks.js';
 import { providerApiUrl, publicUrlCheck, telephonyCheck } from '../doctor/server-checks.js';
 import { vendorCheck } from '../doctor/vendor-check.js';
+import { voiceActivityCheck } from '../doctor/voice-activity-check.js';
 import { exitCodes } from '../exit-codes.js';
 import { printable } from '../output.js';
 
@@ -42,6 +43,7 @@ async function examine(options: ConnectionOptions & { json?: boolean }, context:
     databaseCheck,
     portCheck,
     espeakCheck,
+    voiceActivityCheck,
     vendorCheck,
     telephonyCheck,
     publicUrlCheck,

@@ -26,6 +26,24 @@ function fileOf(evaluation: string, agent: unknown = JSON.parse(readFileSync(joi
 }
 
 describe('eval', () => {
+  it('answers from documents, by the example', async () => {
+    const { exitCode, stdout, stderr } = await evaluate(join(examples, 'support.eval.yaml'), '--builtin');
+    expect([exitCode, stderr]).toEqual([exitCodes.ok, '']);
+    expect(stdout).toMatch(/answers from the handbook +5 .* passed/);
+  });
+
+  it.each(['voicemail-drop', 'transfer-desk', 'survey', 'bilingual'])('passes the example %s', async (name) => {
+    const { exitCode, stdout, stderr } = await evaluate(join(examples, `${name}.eval.yaml`), '--builtin');
+    expect([exitCode, stderr, stdout]).toEqual([exitCodes.ok, '', expect.not.stringContaining('not passed') as unknown]);
+  });
+
+  it('says which document cannot be read', async () => {
+    const path = fileOf('agent: agent.json\ndocuments:\n  0198a7c2-5f3e-7c41-9d0a-3b6e5d1c2f40: { file: gone.md }\nscenarios: [{ name: a }]');
+    const { exitCode, stderr } = await evaluate(path, '--builtin');
+    expect(exitCode).toBe(exitCodes.usage);
+    expect(stderr).toMatch(/cannot read .*gone\.md/);
+  });
+
   it('plays the example and says that its model is simulated', async () => {
     const { exitCode, stdout } = await evaluate(join(examples, 'reception.eval.yaml'), '--builtin');
     expect(stdout).toContain('builtin/rules (simulated)');

@@ -6,7 +6,7 @@ import { vendors } from '../../speech/registry.js';
 import { providers } from '../../telephony/registry.js';
 import { bannerLines } from '../banner.js';
 import type { RegisterCommand } from '../command.js';
-import { startNode, type RunningNode } from '../node.js';
+import { startNode, type NodeOptions, type RunningNode } from '../node.js';
 
 /** A server that was started by {@link serve}. */
 export type RunningServer = RunningNode;
@@ -30,18 +30,18 @@ export const register: RegisterCommand = (command, context) => {
 };
 
 /** Starts a server. @throws AgentStreamError as {@link startNode} does */
-export async function serve(config: Config): Promise<RunningServer> {
+export async function serve(config: Config, options: Pick<NodeOptions, 'stubTools'> = {}): Promise<RunningServer> {
   const log = createLog(config.logLevel);
   // A fault outside every boundary must not take the other calls with it; it is logged, and the call it belongs to runs into its limits.
   process.on('uncaughtException', (error) => log.error('An error was not caught', { error: error.message, stack: error.stack }));
   process.on('unhandledRejection', (reason) =>
     log.error('A rejection was not handled', { error: reason instanceof Error ? reason.message : 'unknown', stack: reason instanceof Error ? reason.stack : undefined }),
   );
-  return startNode(config, { log, version: readVersion() });
+  return startNode(config, { log, version: readVersion(), ...options });
 }
 
 /** Variables of providers and vendors that hold a URL. */
-function endpointNames(): string[] {
+export function endpointNames(): string[] {
   const ofProviders = Object.values(providers).map(({ apiBaseUrl }) => apiBaseUrl.env);
   return [...ofProviders, ...vendors.flatMap(({ baseUrl }) => (baseUrl.env === null ? [] : [baseUrl.env]))];
 }

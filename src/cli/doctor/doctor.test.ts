@@ -12,6 +12,7 @@ import type { DoctorContext } from './finding.js';
 import { createClockCheck, dataDirectoryCheck, espeakCheck, nodeCheck, portCheck } from './machine-checks.js';
 import { publicUrlCheck, telephonyCheck } from './server-checks.js';
 import { vendorCheck } from './vendor-check.js';
+import { voiceActivityCheck } from './voice-activity-check.js';
 
 const servers: Server[] = [];
 afterEach(() => servers.splice(0).forEach((server) => server.close()));
@@ -73,6 +74,12 @@ describe('checks of the machine', () => {
     expect(finding?.text).toContain('EADDRINUSE');
   });
 
+  it('says what finds voices, and that a machine without the model is not broken', async () => {
+    expect(await voiceActivityCheck.run(contextFor({ env: { AGENT_STREAM_VOICE_ACTIVITY: 'energy' } }))).toMatchObject([{ status: 'ok', text: expect.stringContaining('energy') as unknown }]);
+    const [finding] = await voiceActivityCheck.run(contextFor());
+    expect(finding).toMatchObject(finding?.status === 'ok' ? { text: 'Silero loads' } : { status: 'note', cure: expect.stringContaining('--omit=optional') as unknown });
+  });
+
   it('says which builtin voice is used', async () => {
     const [finding] = await espeakCheck.run(contextFor());
     expect(finding?.text).toMatch(finding?.status === 'ok' ? /^eSpeak NG/ : /fallback voice/);
@@ -124,7 +131,7 @@ describe('the check of vendors', () => {
 
   it('counts keys of the environment, and those that the organization has stored', async () => {
     expect(await texts({})).toEqual(simulated);
-    expect(await texts({ env: { OPENAI_API_KEY: 'key' } })).toEqual([simulated[0], 'ok language model: OpenAI or compatible', 'ok text-to-speech: OpenAI or compatible']);
+    expect(await texts({ env: { OPENAI_API_KEY: 'key' } })).toEqual(['speech-to-text', 'language model', 'text-to-speech'].map((leg) => `ok ${leg}: OpenAI or compatible`));
     const url = await serve((_, response) => void response.end(JSON.stringify({ items: [{ vendor: 'deepgram' }], next_cursor: null })));
     expect(await texts({ serverUrl: url, apiKey: 'key' })).toEqual(['ok speech-to-text: Deepgram', simulated[1], 'ok text-to-speech: Deepgram']);
   });

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import type { Leg, VendorModule } from '../../speech/vendor.js';
+import type { CascadedLeg, VendorModule } from '../../speech/vendor.js';
 import { vendorsOf } from '../../speech/registry.js';
 import { createApiClient } from '../api-client.js';
 import { pageOf, readAnswer } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
 import { note, ok, type Check, type DoctorContext, type Finding } from './finding.js';
 
-const legNames: Readonly<Record<Leg, string>> = { stt: 'speech-to-text', llm: 'language model', tts: 'text-to-speech' };
-const legs: readonly Leg[] = ['stt', 'llm', 'tts'];
+const legNames: Readonly<Record<CascadedLeg, string>> = { stt: 'speech-to-text', llm: 'language model', tts: 'text-to-speech' };
+const legs: readonly CascadedLeg[] = ['stt', 'llm', 'tts'];
 
 /** Vendors whose keys the organization has stored; none where no server answers or it is not known who asks. */
 async function storedVendors({ serverUrl, apiKey, fetch, clock, signal }: DoctorContext): Promise<readonly string[]> {
@@ -24,7 +24,7 @@ async function storedVendors({ serverUrl, apiKey, fetch, clock, signal }: Doctor
 }
 
 /** What an agent that chooses no models gets for one leg, by the order of the registry. */
-function describeLeg(leg: Leg, hasKey: (vendor: VendorModule) => boolean): Finding {
+function describeLeg(leg: CascadedLeg, hasKey: (vendor: VendorModule) => boolean): Finding {
   const offering = vendorsOf(leg);
   const chosen = offering.find((vendor) => !vendor.isSimulated && hasKey(vendor));
   if (chosen !== undefined) return ok(`${legNames[leg]}: ${chosen.displayName}`);

@@ -4,6 +4,7 @@ import { AgentStreamError } from '../../base/errors.js';
 import type { AgentVersion } from '../../store/store.js';
 import { agentContentShape, agentVersionJson, agentVersionSchema, entityTagOf } from '../agent-json.js';
 import { principalOf } from '../auth.js';
+import { checkContent } from '../content-checks.js';
 import { ProblemsError, problemsJson, singleProblemSchema } from '../problems.js';
 import { agentParams, found, listJson, noArguments, pageSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
@@ -27,9 +28,9 @@ function isMatch(ifMatch: string | undefined, current: string): boolean {
 
 /** Versions of an agent: at most one draft; what was published never changes. */
 export function agentVersionRoutes(services: AppServices): FastifyPluginAsyncZod {
-  const { store, agentRules } = services;
-  function draftJson(draft: AgentVersion) {
-    const { problems, warnings } = agentRules.check(draft);
+  const { store } = services;
+  async function draftJson(organizationId: string, draft: AgentVersion) {
+    const { problems, warnings } = await checkContent(services, organizationId, draft);
     return { ...agentVersionJson(draft), errors: problemsJson(problems), warnings: problemsJson(warnings) };
   }
   const versionsOf = async (organizationId: string, uuid: string) => found(await store.agents.listVersions(organizationId, uuid));
@@ -46,7 +47,7 @@ export function agentVersionRoutes(services: AppServices): FastifyPluginAsyncZod
       };
       const draft = found(await store.agents.putDraft(organizationId, uuid, edit));
       reply.header('etag', entityTagOf(draft));
-      return draftJson(draft);
+      return draftJson(organizationId, draft);
     });
 
     const publishing = { params: agentParams, body: noArguments, response: { 200: agentVersionSchema } };
@@ -55,7 +56,7 @@ export function agentVersionRoutes(services: AppServices): FastifyPluginAsyncZod
       const { uuid } = request.params;
       const draft = (await versionsOf(organizationId, uuid)).find((version) => version.status === 'draft');
       if (draft === undefined) throw new AgentStreamError('conflict', { message: 'There is no draft to publish.' });
-      const { problems } = agentRules.check(draft);
+      const { problems } = await checkContent(services, organizationId, draft);
       if (problems.length > 0) throw new ProblemsError('workflow-invalid', problems);
       return agentVersionJson(found(await store.agents.publish(organizationId, uuid)));
     });
@@ -76,7 +77,8 @@ export function agentVersionRoutes(services: AppServices): FastifyPluginAsyncZod
     const restoreSummary = 'Copy a former version into the draft';
     app.post('/agents/:uuid/versions/:version/restore', { schema: { tags, summary: restoreSummary, ...restoring } }, async (request) => {
       const { uuid, version } = request.params;
-      return draftJson(found(await store.agents.restore(principalOf(request).organizationId, uuid, version)));
+      const { organizationId } = principalOf(request);
+      return draftJson(organizationId, found(await store.agents.restore(organizationId, uuid, version)));
     });
   };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AgentContent, AgentVersion } from '../../store/store.js';
 import { agentContentShape, agentDetailSchema, agentJson, agentSchema, contentJson, editedVersion, entityTagOf } from '../agent-json.js';
 import { principalOf } from '../auth.js';
+import { checkContent } from '../content-checks.js';
 import { ProblemsError, problemsJson, singleProblemSchema } from '../problems.js';
 import { agentParams, found, nameSchema, noArguments, pageJson, pageQuery, pageSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
@@ -34,8 +35,10 @@ export function agentRoutes(services: AppServices): FastifyPluginAsyncZod {
   const { store, agentRules } = services;
   const starter = (): AgentContent => ({ workflow: agentRules.starterWorkflow(), settings: {}, variables: {} });
 
-  function refuseProblems(content: AgentContent): void {
-    const { problems } = agentRules.check(content);
+  const checked = (organizationId: string, content: AgentContent) => checkContent(services, organizationId, content);
+
+  async function refuseProblems(organizationId: string, content: AgentContent): Promise<void> {
+    const { problems } = await checked(organizationId, content);
     if (problems.length > 0) throw new ProblemsError('workflow-invalid', problems);
   }
 
@@ -44,7 +47,7 @@ export function agentRoutes(services: AppServices): FastifyPluginAsyncZod {
     app.post('/agents', { schema: { tags, summary: 'Create an agent; its content becomes version 1', ...created } }, async (request, reply) => {
       const { organizationId, userId } = principalOf(request);
       const content = contentOf(request.body, starter());
-      refuseProblems(content);
+      await refuseProblems(organizationId, content);
       const agent = await store.agents.create({ organizationId, ownerUserId: userId, name: request.body.name, ...content });
       return reply.code(201).header('location', `/api/v1/agents/${agent.uuid}`).send(agentJson(agent));
     });
@@ -87,7 +90,7 @@ export function agentRoutes(services: AppServices): FastifyPluginAsyncZod {
 
     const validating = { body: validateBody, response: { 200: validationSchema } };
     app.post('/agents/validate', { schema: { tags, summary: 'List every problem of a content; nothing is stored', ...validating } }, async (request) => {
-      const { problems, warnings } = agentRules.check(contentOf(request.body, starter()));
+      const { problems, warnings } = await checked(principalOf(request).organizationId, contentOf(request.body, starter()));
       return { valid: problems.length === 0, errors: problemsJson(problems), warnings: problemsJson(warnings) };
     });
 
@@ -97,7 +100,7 @@ export function agentRoutes(services: AppServices): FastifyPluginAsyncZod {
       const source = found(await store.agents.get(organizationId, request.params.uuid));
       const { workflow, settings, variables } = await editedVersionOf(services, organizationId, source.uuid);
       const content = { workflow, settings, variables };
-      refuseProblems(content);
+      await refuseProblems(organizationId, content);
       const name = request.body?.name ?? `${source.name} (copy)`.slice(0, 200);
       const agent = await store.agents.create({ organizationId, ownerUserId: userId, name, ...content });
       return reply.code(201).header('location', `/api/v1/agents/${agent.uuid}`).send(agentJson(agent));

@@ -40,7 +40,17 @@ const refusalSchema = z
   .meta({ id: 'Refusal' });
 
 const usageSchema = z
-  .object({ period_start: timeSchema, runs: z.number().int(), duration_ms: z.number(), live_calls: z.number().int() })
+  .object({
+    period_start: timeSchema,
+    runs: z.number().int(),
+    duration_ms: z.number(),
+    live_calls: z.number().int(),
+    cost: z.object({
+      currency: z.literal('USD'),
+      total: z.string().describe('Of ended calls, as far as prices are known; decimal, six places'),
+      partly_priced_runs: z.number().int().describe('Ended calls of which something has no price'),
+    }),
+  })
   .meta({ id: 'Usage' });
 
 function limitsJson({ concurrentCalls, defaultModels }: Organization): z.output<typeof limitsSchema> {
@@ -97,8 +107,9 @@ export function organizationRoutes({ store, agentRules }: AppServices): FastifyP
     });
 
     app.get('/usage', { schema: { tags, summary: 'Usage of the current month', response: { 200: usageSchema } } }, async (request) => {
-      const { periodStart, runs, durationMs, liveCalls } = await store.quotas.usage(principalOf(request).organizationId);
-      return { period_start: periodStart.toISOString(), runs, duration_ms: durationMs, live_calls: liveCalls };
+      const { periodStart, runs, durationMs, liveCalls, costTotal, partlyPricedRuns } = await store.quotas.usage(principalOf(request).organizationId);
+      const cost = { currency: 'USD' as const, total: costTotal, partly_priced_runs: partlyPricedRuns };
+      return { period_start: periodStart.toISOString(), runs, duration_ms: durationMs, live_calls: liveCalls, cost };
     });
 
     const refusals = { querystring: pageQuery, response: { 200: pageSchema(refusalSchema) } };

@@ -6,6 +6,7 @@ import type {
   SharedV3ProviderOptions,
 } from '@ai-sdk/provider';
 import type { Clock } from '../../base/clock.js';
+import type { AgentStreamError } from '../../base/errors.js';
 import { retry, type RetryPolicy } from '../../base/retry.js';
 import type { LanguageModelPart, LanguageModelRequest, ModelToolCall, ModelUsage } from '../language-model.js';
 import { cutReply, isMalformedChunk, toVendorError, type ErrorReader } from './errors.js';
@@ -27,7 +28,9 @@ function toFinish(part: ProviderFinish): Finish {
   const inputTokens = part.usage.inputTokens.total;
   const outputTokens = part.usage.outputTokens.total;
   const isCounted = inputTokens !== undefined && outputTokens !== undefined;
-  const usage: ModelUsage | undefined = isCounted ? { inputTokens, outputTokens } : undefined;
+  const { cacheRead } = part.usage.inputTokens;
+  const cached = cacheRead === undefined || cacheRead === 0 ? {} : { cachedInputTokens: cacheRead };
+  const usage: ModelUsage | undefined = isCounted ? { inputTokens, outputTokens, ...cached } : undefined;
   const isNamed = unified === 'stop' || unified === 'length' || unified === 'tool-calls';
   return { type: 'finish', reason: isNamed ? unified : 'other', usage };
 }
@@ -118,7 +121,8 @@ export async function* streamCompletion(
   // A request that was answered whole is left alone: aborting it would cost the kept-alive connection.
   let isAnswered = false;
   try {
-    const { stream } = await retry(start, { ...RETRY, clock, signal: guard.signal });
+    const isFinal = ({ code }: AgentStreamError) => request.hasSpare === true && code === 'vendor-rate-limited';
+    const { stream } = await retry(start, { ...RETRY, isFinal, clock, signal: guard.signal });
     const reader = stream.getReader();
     const parts = createPartReader(options, request);
     for (;;) {

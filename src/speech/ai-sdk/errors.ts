@@ -36,6 +36,8 @@ export function toVendorError(error: unknown, readError?: ErrorReader): AgentStr
   const special = readError?.(error);
   if (special !== undefined) return special;
   if (APICallError.isInstance(error)) {
+    // The guard of egress did not let it out.
+    if (error.cause instanceof AgentStreamError) return error.cause;
     // None: no connection. Below 400: the connection broke in an answer that had begun well.
     if (error.statusCode === undefined || error.statusCode < 400) return new AgentStreamError('vendor-unreachable');
     return vendorStatusError(error.statusCode, error.responseHeaders?.['retry-after']);

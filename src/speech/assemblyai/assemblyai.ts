@@ -11,7 +11,7 @@ function createAssemblyaiSpeechToText(settings: AssemblyaiSettings, context: Ven
   return {
     vendor: 'assemblyai',
     model: settings.model,
-    capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false },
+    capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false, earlyFinalize: false },
     open(options) {
       const wire = createAssemblyaiWire(sessionUrl(endpoint, settings, options.keyterms), headers, settings.format_turns);
       return openRecogniserStream(wire, context, options);

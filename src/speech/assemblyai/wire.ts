@@ -6,6 +6,8 @@ import type { RecognisedWord, Recognition, RecogniserCodec, RecogniserWire } fro
 /** Audio per message: 60 ms. Less than 50 ms or more than 1 s ends the session with 3007. */
 const BATCH_BYTES = 480;
 const MIN_BATCH_BYTES = 400;
+/** A ForceEndpoint that ends words is answered within some hundred ms. */
+const STALL_AFTER_MS = 2000;
 
 const forceEndpointMessage = '{"type":"ForceEndpoint"}';
 const terminateMessage = '{"type":"Terminate"}';
@@ -81,7 +83,7 @@ function createCodec(isFormatted: boolean, pause: PauseTracker): RecogniserCodec
   };
 }
 
-/** Streaming sessions of `/v3/ws` (assemblyai.com/docs/streaming/message-sequence). Noise brings no message at all. */
+/** Streaming sessions of `/v3/ws` (assemblyai.com/docs/streaming/message-sequence). Noise brings no message at all, not even when asked. */
 export function createAssemblyaiWire(url: string, headers: Readonly<Record<string, string>>, isFormatted: boolean): RecogniserWire {
   const pause = createPauseTracker();
   return {
@@ -91,7 +93,7 @@ export function createAssemblyaiWire(url: string, headers: Readonly<Record<strin
     minBatchBytes: MIN_BATCH_BYTES,
     isReadyOnOpen: false,
     keepAlive: null,
-    stallAfterMs: null,
+    stall: { owes: 'words', afterMs: STALL_AFTER_MS },
     closeError: (code) => (code >= 3000 || code === 1008 ? errorOf(code) : null),
     createCodec: () => createCodec(isFormatted, pause),
   };

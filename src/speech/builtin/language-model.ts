@@ -41,7 +41,7 @@ function inputWords(request: LanguageModelRequest): number {
 function renderReply(reply: RuleReply, request: LanguageModelRequest): { parts: LanguageModelPart[]; finish: LanguageModelPart } {
   const usage = (outputTokens: number): ModelUsage => ({ inputTokens: inputWords(request), outputTokens });
   if (reply.type === 'call-tool') {
-    const toolCall = { id: `builtin-${request.messages.length}`, name: reply.name, argumentsJson: '{}' };
+    const toolCall = { id: `builtin-${request.messages.length}`, name: reply.name, argumentsJson: JSON.stringify(reply.arguments) };
     return { parts: [{ type: 'tool-call', toolCall }], finish: { type: 'finish', reason: 'tool-calls', usage: usage(1) } };
   }
   const words = reply.text.match(/\s*\S+/g) ?? [];

@@ -98,6 +98,20 @@ describe('opening words', () => {
     expect(open(PROMPT)).toEqual({ type: 'say', text: 'How can I help you?' });
   });
 
+  it('search where a function takes a query and the prompt knows no answer, and say what was found', () => {
+    const search = { name: 'look_up', description: 'Searches.', parameters: { type: 'object', properties: { query: { type: 'string' } }, required: ['query'] } };
+    const asked: ModelMessage[] = [{ role: 'system', text: `${PROMPT}\nIf you do not know, say "No idea."` }, { role: 'user', text: 'Do you sell helmets?' }];
+    expect(decideReply(asked, [search])).toEqual({ type: 'call-tool', name: 'look_up', arguments: { query: 'Do you sell helmets?' } });
+    expect(decideReply([...asked.slice(0, 1), { role: 'user', text: 'Tell me about parking.' }], [search]).type).toBe('say');
+    const told = (result: string) => decideReply([...asked, { role: 'tool', toolCallId: '1', toolName: 'look_up', result }], [search]);
+    expect(told('[Prices.md › Helmets]\nA helmet costs 20.50 euros. It comes in red. It is light.\n\n[Other]\nMore.')).toEqual({
+      type: 'say',
+      text: 'A helmet costs 20.50 euros. It comes in red.',
+    });
+    expect(told('Nothing in the documents fits.')).toEqual({ type: 'say', text: 'No idea.' });
+    expect(told('Error: the tool failed.')).toEqual({ type: 'say', text: 'No idea.' });
+  });
+
   it('answer at once what led to the node', () => {
     const reply = open(PROMPT, [
       { role: 'user', text: 'I want to know about parking.' },

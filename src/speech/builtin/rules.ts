@@ -1,10 +1,13 @@
 import type { ModelMessage, ModelTool } from '../language-model.js';
 import { readPromptRules, type PromptAnswer, type PromptRules } from './prompt-rules.js';
+import { sayResult } from './result-words.js';
 import { meaningfulWords, overlapScore, sharedWords } from './rule-words.js';
 import { UNINTELLIGIBLE } from './unintelligible.js';
 
 /** What the rules decided to do with a request. */
-export type RuleReply = { readonly type: 'say'; readonly text: string } | { readonly type: 'call-tool'; readonly name: string };
+export type RuleReply =
+  | { readonly type: 'say'; readonly text: string }
+  | { readonly type: 'call-tool'; readonly name: string; readonly arguments: Readonly<Record<string, string>> };
 
 const UNINTELLIGIBLE_REPLY =
   'I heard you speak, but this demo understands only the built-in voice. To talk with people, set the keys of real speech vendors.';
@@ -58,6 +61,11 @@ function best<T>(matches: readonly Match<T>[]): Match<T> | null {
 function isCallable(tool: ModelTool): boolean {
   const { required } = tool.parameters;
   return !Array.isArray(required) || required.length === 0;
+}
+
+/** A function that takes a query and nothing else. */
+function isSearch({ parameters: { required } }: ModelTool): boolean {
+  return Array.isArray(required) && required.length === 1 && required[0] === 'query';
 }
 
 function matchTool(said: ReadonlySet<string>, tools: readonly ModelTool[]): Match<ModelTool> | null {
@@ -115,6 +123,8 @@ function sayAnswer(rules: PromptRules, answer: Match<PromptAnswer> | null, said:
 export function decideReply(messages: readonly ModelMessage[], tools: readonly ModelTool[]): RuleReply {
   const prompt = messages.flatMap((message) => (message.role === 'system' ? [message.text] : [])).join('\n');
   const rules = readPromptRules(prompt);
+  const last = messages.at(-1);
+  if (last?.role === 'tool' && tools.some(({ name }) => name === last.toolName)) return { type: 'say', text: sayResult(last.result) ?? sayUnknown(rules) };
   const text = isAskedToSpeak(messages) ? '' : callerText(messages);
   const understood = text.replaceAll(UNINTELLIGIBLE, ' ').trim();
   if (understood === '') {
@@ -123,6 +133,8 @@ export function decideReply(messages: readonly ModelMessage[], tools: readonly M
   const said = meaningfulWords(understood);
   const tool = matchTool(said, tools);
   const answer = matchAnswer(said, rules.answers);
-  if (tool !== null && tool.score >= (answer?.score ?? 0)) return { type: 'call-tool', name: tool.value.name };
+  if (tool !== null && tool.score >= (answer?.score ?? 0)) return { type: 'call-tool', name: tool.value.name, arguments: {} };
+  const search = answer === null && said.size > 0 && !rules.isFarewell ? tools.find(isSearch) : undefined;
+  if (search !== undefined) return { type: 'call-tool', name: search.name, arguments: { query: understood } };
   return { type: 'say', text: sayAnswer(rules, answer, said) };
 }

@@ -15,7 +15,7 @@ export function createBuiltinSpeechToText(): SpeechToText {
   return {
     vendor: 'builtin',
     model: 'data-signal',
-    capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false },
+    capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false, earlyFinalize: false },
     open: openStream,
   };
 }

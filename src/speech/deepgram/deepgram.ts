@@ -14,7 +14,7 @@ function createDeepgramSpeechToText(settings: DeepgramSettings, context: VendorC
   return {
     vendor: 'deepgram',
     model: settings.model,
-    capabilities: { interimTranscripts: true, speechEvents: hasTurns, turnEvents: hasTurns },
+    capabilities: { interimTranscripts: true, speechEvents: hasTurns, turnEvents: hasTurns, earlyFinalize: settings.early_finalize && !hasTurns },
     open(options) {
       const wire = hasTurns
         ? createFluxWire(fluxUrl(endpoint, settings, options), headers)

@@ -65,5 +65,6 @@ const codec: RecogniserCodec = {
  * no KeepAlive: WebSocket pings keep the connection.
  */
 export function createFluxWire(url: string, headers: Readonly<Record<string, string>>): RecogniserWire {
-  return { url, headers, batchBytes: BATCH_BYTES, minBatchBytes: 1, isReadyOnOpen: true, keepAlive: null, stallAfterMs: STALL_AFTER_MS, createCodec: () => codec };
+  const stall = { owes: 'speech', afterMs: STALL_AFTER_MS } as const;
+  return { url, headers, batchBytes: BATCH_BYTES, minBatchBytes: 1, isReadyOnOpen: true, keepAlive: null, stall, createCodec: () => codec };
 }

@@ -51,7 +51,7 @@ export function createNovaWire(url: string, headers: Readonly<Record<string, str
     minBatchBytes: 1,
     isReadyOnOpen: true,
     keepAlive: { message: keepAliveMessage, afterMs: KEEP_ALIVE_AFTER_MS },
-    stallAfterMs: STALL_AFTER_MS,
+    stall: { owes: 'speech', afterMs: STALL_AFTER_MS },
     createCodec: () => codec,
   };
 }

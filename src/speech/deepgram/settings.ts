@@ -18,6 +18,10 @@ export const deepgramSettingsSchema = z.strictObject({
     .describe('Names and words to expect, besides those of the agent.'),
   endpointing_ms: z.int().min(10).max(5000).default(300).describe('Nova: silence after which a segment is settled.'),
   smart_format: z.boolean().default(true).describe('Nova: write numbers, dates and currencies as digits.'),
+  early_finalize: z
+    .boolean()
+    .default(false)
+    .describe('Nova: ask for the words after 60 ms of silence already. Answers come sooner; words may be cut where a pause stands inside one.'),
   eot_threshold: z.number().min(0.5).max(0.9).default(0.7).describe('Flux: how sure it must be that the turn is over.'),
   eager_eot_threshold: z.number().min(0.3).max(0.9).optional().describe('Flux: how sure it must be to say that the turn may be over. Default: it does not say.'),
   eot_timeout_ms: z.int().min(500).max(MAX_TURN_TIMEOUT_MS).default(3000).describe('Flux: silence that ends a turn whatever its words.'),

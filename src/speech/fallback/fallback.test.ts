@@ -11,9 +11,10 @@ import { deepgram } from '../deepgram/deepgram.js';
 import { openaiCompatible } from '../openai-compatible/openai-compatible.js';
 import { findVendor } from '../registry.js';
 import type { SpeechToTextEvent, SpeechToTextStream } from '../speech-to-text.js';
-import { createFallbackLanguageModel, probeLanguageModel } from './language-model.js';
-import { createFallbackSpeechToText, probeSpeechToText } from './speech-to-text.js';
-import { createFallbackTextToSpeech, probeTextToSpeech } from './text-to-speech.js';
+import { createFallbackLanguageModel } from './language-model.js';
+import { createFallbackSpeechToText } from './speech-to-text.js';
+import { createFallbackTextToSpeech } from './text-to-speech.js';
+import { probes } from '../probes.js';
 
 const clock = createCountingClock();
 const context = (baseUrl: string) => ({ clock, apiKey: 'key', baseUrl, fetch });
@@ -43,7 +44,7 @@ describe('language models over real sockets', () => {
     } catch (thrown) {
       error = thrown;
     }
-    return { text, error, line, second, tookMs: clock.nowMs() - startedMs };
+    return { text, error, line, first, second, tookMs: clock.nowMs() - startedMs };
   }
 
   it.each([
@@ -60,6 +61,20 @@ describe('language models over real sockets', () => {
     expect(text).toBe('from the second');
     expect(line.fallovers.map((fallover) => fallover.code)).toEqual([code]);
     expect(tookMs).toBeLessThan(fault.kind === 'no-first-token' ? 3000 : 1000);
+  });
+
+  it('leave a vendor that limits requests at once, and one whose connection breaks after another try', async () => {
+    expect((await ask({ kind: 'http', status: 429 })).first.requests).toHaveLength(1);
+    expect((await ask({ kind: 'http', status: 503 })).first.requests).toHaveLength(2);
+  });
+
+  it('ask the last one again that limits requests', async () => {
+    const only = closing(await startFakeOpenai({ apiKey: 'key', fault: (request) => (request === 0 ? { kind: 'http', status: 429 } : undefined), reply: () => ({ text: 'after all' }) }));
+    const refusing = closing(await startFakeOpenai({ apiKey: 'another-key' }));
+    const line = lineUp('llm', [createModel(refusing.httpUrl), createModel(only.httpUrl)], { clock });
+    let text = '';
+    for await (const part of createFallbackLanguageModel(line, clock).stream({ ...request, signal: new AbortController().signal })) if (part.type === 'text-delta') text += part.text;
+    expect([text, only.requests.length]).toEqual(['after all', 2]);
   });
 
   it('are not changed once something was said', async () => {
@@ -192,17 +207,17 @@ describe('probes', () => {
   const parsed = { stt: builtin?.stt?.settingsSchema.parse({}), llm: builtin?.llm?.settingsSchema.parse({}), tts: builtin?.tts?.settingsSchema.parse({}) };
 
   it('are passed by vendors that answer', async () => {
-    await probeSpeechToText(builtin!.stt!.create(parsed.stt, context('')), within());
-    await probeLanguageModel(builtin!.llm!.create(parsed.llm, context('')), within());
-    await probeTextToSpeech(builtin!.tts!.create(parsed.tts, context('')), within());
+    await probes.stt(builtin!.stt!.create(parsed.stt, context('')), within());
+    await probes.llm(builtin!.llm!.create(parsed.llm, context('')), within());
+    await probes.tts(builtin!.tts!.create(parsed.tts, context('')), within());
   });
 
   it('are failed by vendors that refuse', async () => {
     const fault = () => ({ upgrade: { kind: 'http', status: 401 } }) as const;
     const [ears, voice, model] = [closing(await startFakeDeepgram({ fault })), closing(await startFakeCartesia({ fault })), closing(await startFakeOpenai({ apiKey: 'another' }))];
     const refused = { code: 'vendor-unauthorized' };
-    await expect(probeSpeechToText(deepgram.stt!.create(deepgram.stt!.settingsSchema.parse({}), context(ears.wsUrl)), within())).rejects.toMatchObject(refused);
-    await expect(probeTextToSpeech(cartesia.tts!.create(cartesia.tts!.settingsSchema.parse({}), context(voice.wsUrl)), within())).rejects.toMatchObject(refused);
-    await expect(probeLanguageModel(openaiCompatible.llm!.create(openaiCompatible.llm!.settingsSchema.parse({}), context(model.httpUrl)), within())).rejects.toMatchObject(refused);
+    await expect(probes.stt(deepgram.stt!.create(deepgram.stt!.settingsSchema.parse({}), context(ears.wsUrl)), within())).rejects.toMatchObject(refused);
+    await expect(probes.tts(cartesia.tts!.create(cartesia.tts!.settingsSchema.parse({}), context(voice.wsUrl)), within())).rejects.toMatchObject(refused);
+    await expect(probes.llm(openaiCompatible.llm!.create(openaiCompatible.llm!.settingsSchema.parse({}), context(model.httpUrl)), within())).rejects.toMatchObject(refused);
   });
 });

@@ -7,9 +7,6 @@ import type { Lineup, Round } from './lineup.js';
 /** A model that says nothing for this long is left, where another one can be asked; the last one may take its time. */
 const FIRST_PART_LIMIT_MS = 2000;
 
-/** The smallest thing a model can be asked. */
-const probeRequest = { messages: [{ role: 'user', text: 'Hi' }], tools: [], maxOutputTokens: 16 } as const;
-
 /**
  * A language model that asks the vendors of `lineup` one after the other until one begins to answer. Once something was streamed, a failure
  * is the request's: what the caller may have heard is not said again.
@@ -55,10 +52,11 @@ async function* streamAlong(round: Round<LanguageModel>, request: LanguageModelR
 function startAttempt(round: Round<LanguageModel>, request: LanguageModelRequest, clock: Clock) {
   const silence = new AbortController();
   const giveUp = () => silence.abort(new AgentStreamError('vendor-unreachable', { message: 'The model did not begin to answer in time.' }));
-  const timer = round.spare === null ? null : clock.setTimer(FIRST_PART_LIMIT_MS, giveUp);
+  const hasSpare = round.spare !== null;
+  const timer = hasSpare ? clock.setTimer(FIRST_PART_LIMIT_MS, giveUp) : null;
   let hasAnswered = false;
   return {
-    parts: streamModelPass(round.product, { ...request, signal: AbortSignal.any([request.signal, silence.signal]) }),
+    parts: streamModelPass(round.product, { ...request, hasSpare, signal: AbortSignal.any([request.signal, silence.signal]) }),
     get hasAnswered() {
       return hasAnswered;
     },
@@ -70,14 +68,4 @@ function startAttempt(round: Round<LanguageModel>, request: LanguageModelRequest
     },
     dispose: () => timer?.cancel(),
   };
-}
-
-/** Whether a model answers. @throws AgentStreamError `vendor-*`; the signal's reason on abort */
-export async function probeLanguageModel(model: LanguageModel, signal: AbortSignal): Promise<void> {
-  const parts = streamModelPass(model, { ...probeRequest, signal });
-  try {
-    await parts.next();
-  } finally {
-    await parts.return(undefined);
-  }
 }

@@ -13,6 +13,7 @@ export function createFallbackSpeechToText(lineup: Lineup<SpeechToText>, clock: 
     interimTranscripts: offered.every(({ interimTranscripts }) => interimTranscripts),
     speechEvents: offered.every(({ speechEvents }) => speechEvents),
     turnEvents: offered.every(({ turnEvents }) => turnEvents),
+    earlyFinalize: offered.every(({ earlyFinalize }) => earlyFinalize),
   };
   return {
     get vendor() {
@@ -24,26 +25,4 @@ export function createFallbackSpeechToText(lineup: Lineup<SpeechToText>, clock: 
     capabilities,
     open: (call) => new FallbackRecogniser({ lineup, clock, capabilities, call }),
   };
-}
-
-/** Whether a recogniser takes audio. @throws AgentStreamError `vendor-*`; the signal's reason on abort */
-export async function probeSpeechToText(recogniser: SpeechToText, signal: AbortSignal): Promise<void> {
-  let close = () => undefined as void;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      const stream = recogniser.open({
-        language: 'en',
-        keyterms: [],
-        signal,
-        onEvent(event) {
-          if (event.type === 'stt-ready') resolve();
-          else if (event.type === 'stt-failed') reject(event.error);
-        },
-      });
-      close = () => stream.close();
-    });
-  } finally {
-    close();
-  }
 }

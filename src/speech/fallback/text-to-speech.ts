@@ -1,12 +1,8 @@
 import type { Clock } from '../../base/clock.js';
-import { AgentStreamError } from '../../base/errors.js';
-import type { TextToSpeech, TextToSpeechEvent, TextToSpeechOptions, TextToSpeechStream, Utterance } from '../text-to-speech.js';
+import type { TextToSpeech, TextToSpeechOptions, TextToSpeechStream, Utterance } from '../text-to-speech.js';
 import type { Lineup } from './lineup.js';
 import { createPace, type Pace } from './spoken-text.js';
 import { FallbackUtterance } from './fallback-utterance.js';
-
-/** What a voice is probed with. */
-const PROBE_TEXT = 'Hello.';
 
 /** An utterance of a stream that is closed: nothing comes of it. */
 const deadUtterance: Utterance = { push: () => undefined, end: () => undefined, cancel: () => undefined };
@@ -82,24 +78,4 @@ function openAlong(lineup: Lineup<TextToSpeech>, clock: Clock, options: TextToSp
     },
     close,
   };
-}
-
-/** Whether a voice speaks. @throws AgentStreamError `vendor-*`; the signal's reason on abort */
-export async function probeTextToSpeech(voice: TextToSpeech, signal: AbortSignal): Promise<void> {
-  const stream = voice.open({ language: 'en', signal });
-  try {
-    await new Promise<void>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-      const settle = (event: TextToSpeechEvent) => {
-        if (event.type === 'audio') resolve();
-        else if (event.type === 'tts-failed') reject(event.error);
-        else if (event.type === 'tts-end') reject(new AgentStreamError('vendor-protocol'));
-      };
-      const utterance = stream.speak(settle);
-      utterance.push(PROBE_TEXT);
-      utterance.end();
-    });
-  } finally {
-    stream.close();
-  }
 }

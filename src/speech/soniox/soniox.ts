@@ -11,7 +11,7 @@ function createSonioxSpeechToText(settings: SonioxSettings, context: VendorConte
   return {
     vendor: 'soniox',
     model: settings.model,
-    capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false },
+    capabilities: { interimTranscripts: true, speechEvents: false, turnEvents: false, earlyFinalize: false },
     open(options) {
       const wire = createSonioxWire(endpoint.href, headers, startMessage(settings, options));
       return openRecogniserStream(wire, context, options);

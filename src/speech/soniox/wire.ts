@@ -8,6 +8,8 @@ import { settledMsOf, textOf, tokensOf, wordsOf, type Token } from './tokens.js'
 const BATCH_BYTES = 480;
 /** Soniox may close a connection that gets neither audio nor keepalive for 20 s (soniox.com/docs/stt/rt/connection-keepalive). */
 const KEEP_ALIVE_AFTER_MS = 8000;
+/** A finalize message is answered within some hundred ms. */
+const STALL_AFTER_MS = 2000;
 
 const keepAliveMessage = '{"type":"keepalive"}';
 const finalizeMessage = '{"type":"finalize"}';
@@ -68,7 +70,10 @@ function createCodec(opening: string, pause: PauseTracker): RecogniserCodec {
   };
 }
 
-/** Sessions of `/transcribe-websocket`. What Soniox says during noise is not documented: its silence proves nothing. */
+/**
+ * Sessions of `/transcribe-websocket`. What Soniox says during noise is not documented, but it answers every finalize message with `<fin>`
+ * (soniox.com/docs/stt/rt/manual-finalization).
+ */
 export function createSonioxWire(url: string, headers: Readonly<Record<string, string>>, opening: string): RecogniserWire {
   const pause = createPauseTracker();
   return {
@@ -78,7 +83,7 @@ export function createSonioxWire(url: string, headers: Readonly<Record<string, s
     minBatchBytes: 1,
     isReadyOnOpen: true,
     keepAlive: { message: keepAliveMessage, afterMs: KEEP_ALIVE_AFTER_MS },
-    stallAfterMs: null,
+    stall: { owes: 'request', afterMs: STALL_AFTER_MS },
     createCodec: () => createCodec(opening, pause),
   };
 }

@@ -8,6 +8,12 @@ export interface Organization {
   readonly defaultModels: unknown;
 }
 
+/** What an organization pays its vendors (runs/prices.ts), where it has said so. */
+export interface OrganizationPrices {
+  readonly prices: unknown;
+  readonly updatedAt: Date;
+}
+
 /** A member of an organization. */
 export interface User {
   readonly id: string;
@@ -51,6 +57,10 @@ export interface AccountStore {
   }): Promise<{ organization: Organization; owner: User; key: string } | null>;
   getOrganization(id: string): Promise<Organization | null>;
   updateOrganization(id: string, change: { concurrentCalls?: number | undefined; defaultModels?: unknown }): Promise<Organization | null>;
+  /** Null where the organization has none of its own. */
+  getPrices(organizationId: string): Promise<OrganizationPrices | null>;
+  /** Replaces them; null forgets them. */
+  putPrices(organizationId: string, prices: readonly unknown[] | null): Promise<void>;
   listUsers(organizationId: string): Promise<readonly User[]>;
   /** `key` given: stored as it is (bootstrap); else 256 random bits. The key is returned once and stored hashed. */
   createApiKey(input: {

@@ -1,3 +1,4 @@
+import type { Tool } from './tools.js';
 import type { Page, PageRequest } from './paging.js';
 
 /** An agent, without its content. `uuid` is a capability: who knows it can call the agent. */
@@ -40,11 +41,16 @@ export interface AgentContent {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
+/** A tool as a call needs it: its credential is asked for when it is sent. */
+export type CallableAgentTool = Pick<Tool, 'uuid' | 'name' | 'description' | 'kind' | 'config' | 'filler'>;
+
 /** What the stream endpoint needs of an agent: one query, cached by the endpoint. */
 export interface CallableAgent {
   readonly agent: Agent;
   /** The published version, or the draft where none is published. */
   readonly version: AgentVersion;
+  /** The organization's tools that the version's document names. */
+  readonly tools: readonly CallableAgentTool[];
   /** SHA-256 of each accepted stream token; empty where none is required. The former one stays during the overlap window. */
   readonly streamTokenHashes: readonly Buffer[];
   /** After this long the answer changes by itself: the former token expires. Null where nothing does. */

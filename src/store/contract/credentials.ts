@@ -56,5 +56,12 @@ export interface VendorCredentialStore {
     baseUrl: string | null;
   }): Promise<VendorCredential>;
   list(organizationId: string): Promise<readonly VendorCredential[]>;
+  get(organizationId: string, id: string): Promise<VendorCredential | null>;
+  /** Fields left out keep their value. Null where there is none. */
+  update(
+    organizationId: string,
+    id: string,
+    change: { name?: string | undefined; apiKey?: string | undefined; baseUrl?: string | null | undefined },
+  ): Promise<VendorCredential | null>;
   delete(organizationId: string, id: string): Promise<boolean>;
 }

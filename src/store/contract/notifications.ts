@@ -3,6 +3,8 @@ export interface NotificationPayloads {
   /** An agent, its version, token or archive flag changed: forget what is cached. */
   agent_changed: { uuid: string; isActive: boolean };
   telephony_config_changed: { organizationId: string };
+  /** A tool of the organization changed: its agents are to be read anew. */
+  tools_changed: { organizationId: string };
   /** New events of a run were committed. */
   run_events: { runId: string; lastSeq: number };
   run_ended: { runId: string };

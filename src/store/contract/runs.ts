@@ -30,6 +30,8 @@ export interface Run {
   readonly usage: Readonly<Record<string, unknown>>;
   readonly cost: Readonly<Record<string, unknown>>;
   readonly latency: Readonly<Record<string, unknown>>;
+  /** What `qa` nodes found once the call had ended (after-call/analyse-run.ts); null where there are none, and until then. */
+  readonly analysis: Readonly<Record<string, unknown>> | null;
   /** Path below the data directory, null where nothing was recorded. */
   readonly recordingPath: string | null;
   /** When the recording is to be deleted, null where it is kept or the run is live. */
@@ -133,6 +135,8 @@ export interface RunStore {
       recordingRetention?: RecordingRetention | null;
     },
   ): Promise<'bound' | 'duplicate' | 'ended'>;
+  /** Lays variables over a run's initial context: what was fetched for it. */
+  addInitialContext(id: string, variables: Readonly<Record<string, unknown>>): Promise<void>;
   /** `initialized` → `running`; stamps `answered_at`. False if the run has ended meanwhile. */
   markRunning(id: string): Promise<boolean>;
   /** Compare-and-set to the terminal state that follows from the reason, and the owner's usage with it. False if already ended. */

@@ -34,11 +34,11 @@ export const webhookSchema = nodeOf('webhook', {
 /** Lets a model judge the conversation after the call. */
 export const qaSchema = nodeOf('qa', {
   name: nameSchema,
-  qa_enabled: z.boolean().default(true),
-  qa_use_workflow_llm: z.boolean().default(true),
-  qa_model: z.string().max(200).optional(),
-  qa_system_prompt: z.string().max(MAX_PROMPT_LENGTH).default(''),
+  qa_enabled: z.boolean().default(true).meta({ description: 'Judge calls.' }),
+  qa_use_workflow_llm: z.boolean().default(true).meta({ description: 'With the model that the calls had. False: with qa_model.' }),
+  qa_model: z.string().min(1).max(200).optional().meta({ description: 'Another model of the same vendor.' }),
+  qa_system_prompt: z.string().max(MAX_PROMPT_LENGTH).default('').meta({ description: 'What to judge by: questions, criteria. Not a template.' }),
   qa_min_call_duration: z.number().min(0).default(15).meta({ description: 'Seconds; shorter calls are not judged.' }),
-  qa_voicemail_calls: z.boolean().default(false),
+  qa_voicemail_calls: z.boolean().default(false).meta({ description: 'Judge calls that a voicemail system answered.' }),
   qa_sample_rate: z.number().min(0).max(100).default(100).meta({ description: 'Percent of calls that are judged.' }),
 });

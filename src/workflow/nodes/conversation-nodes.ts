@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, MAX_SPOKEN_LENGTH, nameSchema, nodeOf, promptedFields, promptSchema, spokenSchema } from './shared.js';
+import { idSchema, nameSchema, nodeOf, promptedFields, promptSchema, spokenSchema } from './shared.js';
 
 /** Where every call begins: exactly one, no edge leads to it. */
 export const startCallSchema = nodeOf('startCall', {
@@ -9,8 +9,15 @@ export const startCallSchema = nodeOf('startCall', {
   greeting_recording_id: idSchema.optional(),
   delayed_start: z.boolean().default(false).meta({ description: 'The caller may speak first: the greeting waits.' }),
   delayed_start_duration: z.number().min(0.1).max(10).default(2).meta({ description: 'Seconds that it waits at the most.' }),
-  pre_call_fetch_mode: z.enum(['disabled', 'always', 'inbound', 'outbound']).default('disabled'),
-  pre_call_fetch_url: z.string().max(MAX_SPOKEN_LENGTH).optional(),
+  pre_call_fetch_mode: z
+    .enum(['disabled', 'always', 'inbound', 'outbound'])
+    .default('disabled')
+    .meta({ description: 'Ask pre_call_fetch_url about calls before they begin: all, or those of one direction.' }),
+  pre_call_fetch_url: z
+    .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+    .max(2000)
+    .optional()
+    .meta({ description: 'Where the request goes. Not a template.' }),
   pre_call_fetch_credential_uuid: idSchema.optional(),
 });
 

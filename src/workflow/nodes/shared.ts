@@ -29,7 +29,7 @@ export const promptSchema = z
 export const spokenSchema = z.string().max(MAX_SPOKEN_LENGTH).meta({ format: 'template' });
 
 /** Names that say what a call is, or what became of it: nothing the caller says or presses replaces them. */
-const reservedNames: ReadonlySet<string> = new Set([
+export const reservedVariableNames: ReadonlySet<string> = new Set([
   ...['provider', 'direction', 'caller_number', 'called_number', 'agent_uuid', 'call_id', 'session', 'call_sid', 'stream_sid'],
   ...['nodes_visited', 'last_digit', 'initial_context', 'gathered_context'],
 ]);
@@ -41,7 +41,7 @@ const positionSchema = z.strictObject({ x: z.number(), y: z.number() }).default(
 export const variableNameSchema = z
   .string()
   .regex(/^[A-Za-z_]\w{0,63}$/, 'must be letters, digits and underscores')
-  .refine((name) => !isPrototypeKey(name) && !reservedNames.has(name), 'is a name that calls use themselves');
+  .refine((name) => !isPrototypeKey(name) && !reservedVariableNames.has(name), 'is a name that calls use themselves');
 
 const extractionVariableSchema = z.strictObject({
   name: variableNameSchema,
@@ -64,7 +64,10 @@ export const promptedFields = {
     .meta({ description: 'Each with name, type (string, number or boolean) and prompt: what to look for.' }),
   tool_uuids: z.array(idSchema).max(MAX_REFERENCES).default([]).meta({ description: 'Tools the model may call here.' }),
   document_uuids: z.array(idSchema).max(MAX_REFERENCES).default([]).meta({ description: 'Documents the model may search here.' }),
-  mcp_tool_filters: z.record(idSchema, z.array(idSchema).max(MAX_REFERENCES)).default({}),
+  mcp_tool_filters: z
+    .record(idSchema, z.array(idSchema).max(MAX_REFERENCES))
+    .default({})
+    .meta({ description: 'By tool: the functions of an MCP server that the model may call here, as the server names them. Default: all.' }),
 };
 
 /** A node of one type: identifier, position and its own fields. Strict. */

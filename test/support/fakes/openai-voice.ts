@@ -33,7 +33,8 @@ const readJson = async (request: IncomingMessage): Promise<Record<string, unknow
   return JSON.parse(Buffer.concat(parts).toString()) as Record<string, unknown>;
 };
 
-function answerError(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
+/** Refuses a request as the API does. */
+export function answerError(response: ServerResponse, status: number, headers: Readonly<Record<string, string>> = {}): void {
   const error = { message: 'Scripted failure', type: 'invalid_request_error', param: null, code: null };
   response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify({ error }));
 }
@@ -89,6 +90,7 @@ export async function startFakeOpenaiVoice(options: FakeOpenaiVoiceOptions = {})
 
   const server = await startVendorServer({
     port: options.port,
+    onUpgrade: () => ({ kind: 'http', status: 404 }),
     onRequest(request, response) {
       if (options.apiKey !== undefined && request.headers.authorization !== `Bearer ${options.apiKey}`) answerError(response, 401);
       else if (request.method === 'POST' && request.url === '/v1/audio/speech') answer(request, response).catch(() => response.destroy());

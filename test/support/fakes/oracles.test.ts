@@ -1,21 +1,36 @@
 import type * as cartesiaSdk from '@cartesia/cartesia-js';
 import { DeepgramClient } from '@deepgram/sdk';
+import { AudioFormat, CommitStrategy, ElevenLabsClient, RealtimeEvents } from '@elevenlabs/elevenlabs-js';
 import type * as elevenlabsSdk from '@elevenlabs/elevenlabs-js/serialization/index.js';
+import { RealtimeClient } from '@speechmatics/real-time-client';
 import { StreamingTranscriber } from 'assemblyai';
+import { GoogleGenAI, Modality, type LiveServerMessage } from '@google/genai';
+import type { ClientRequest } from 'node:http';
+import { Agent } from 'node:https';
 import { createRequire } from 'node:module';
 import { connect } from 'node:net';
-import OpenAI from 'openai';
+import OpenAI, { toFile } from 'openai';
+import { OpenAIRealtimeWS } from 'openai/realtime/ws';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { encodeWav } from '../../../src/audio/wav.js';
+import { decodeMulaw } from '../../../src/audio/g711.js';
 import { startFakeAssemblyai } from './assemblyai.js';
+import { speakBuiltinVoice } from './builtin-voice.js';
 import { startFakeCartesia } from './cartesia.js';
 import { settle, until } from '../wait-for.js';
 import { startFakeDeepgram } from './deepgram.js';
 import { startFakeDeepgramVoice } from './deepgram-voice.js';
+import { startFakeElevenlabsScribe } from './elevenlabs-scribe.js';
 import { startFakeElevenlabsVoice } from './elevenlabs-voice.js';
+import { startFakeGeminiLive } from './gemini-live.js';
 import { startFakeOpenai } from './openai.js';
+import { startFakeOpenaiRealtime } from './openai-realtime.js';
+import { startFakeOpenaiSpeech } from './openai-speech-to-speech.js';
+import { startFakeTranscriptions } from './openai-transcriptions.js';
 import { startFakeOpenaiVoice } from './openai-voice.js';
 import { renderCodedWords, silence, type CodedWord } from './speech-audio.js';
+import { startFakeSpeechmatics } from './speechmatics.js';
 import type { VendorServer } from './vendor-server.js';
 
 // The SDK's module build cannot load `ws`; its CommonJS build can.
@@ -173,6 +188,81 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     await until(() => fake.openSockets() === 0);
   });
 
+  it('@speechmatics/real-time-client: an utterance ended by silence, one by force, and a wrong key', async () => {
+    const fake = keep(await startFakeSpeechmatics({ apiKey: 'test-key' }));
+    const open = () => new RealtimeClient({ url: `${fake.wsUrl}/v2` });
+    const client = open();
+    const seen: string[] = [];
+    const words: string[] = [];
+    const ends: number[] = [];
+    let acknowledged = 0;
+    client.addEventListener('receiveMessage', ({ data }) => {
+      if (data.message === 'AudioAdded') acknowledged = data.seq_no;
+      else seen.push(data.message);
+      if (data.message === 'AddTranscript') words.push(...data.results.map(({ alternatives }) => alternatives![0]!.content));
+      if (data.message === 'EndOfUtterance') ends.push(data.metadata.end_time!);
+    });
+    const audio_format = { type: 'raw', encoding: 'mulaw', sample_rate: 8000 } as const;
+    const transcription_config = { language: 'en', model: 'enhanced', enable_partials: true, max_delay: 1, conversation_config: { end_of_utterance_silence_trigger: 0.4 } } as const;
+    const started = await client.start('test-key', { audio_format, transcription_config });
+    expect(started).toMatchObject({ message: 'RecognitionStarted', language_pack_info: { word_delimiter: ' ' } });
+    client.sendAudio(renderCodedWords(['alpha', 'bravo', 'charlie']));
+    client.sendAudio(silence(500));
+    await until(() => ends.length === 1);
+    client.sendAudio(renderCodedWords(['delta']));
+    client.forceEndOfUtterance();
+    await until(() => ends.length === 2);
+    await until(() => acknowledged === 3);
+    await client.stopRecognition();
+    expect(words).toEqual(['alpha', 'bravo', 'charlie', '.', 'delta', '.']);
+    expect(ends[1]).toBeCloseTo(0.84 + 0.5 + 0.28, 1);
+    expect(seen).toContain('AddPartialTranscript');
+    expect(seen.at(-1)).toBe('EndOfTranscript');
+    expect(fake.connections[0]!.controls).toEqual(['ForceEndOfUtterance', 'EndOfStream']);
+    await expect(open().start('wrong', { audio_format, transcription_config })).rejects.toBeDefined();
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('@elevenlabs/elevenlabs-js: segments that a commit ends, one that silence ends, one too short, and a wrong key', async () => {
+    const fake = keep(await startFakeElevenlabsScribe({ apiKey: 'test-key' }));
+    const open = async (options: { apiKey?: string; commitStrategy?: CommitStrategy }) => {
+      const { apiKey = 'test-key', commitStrategy = CommitStrategy.MANUAL } = options;
+      const client = new ElevenLabsClient({ apiKey, baseUrl: fake.httpUrl });
+      const session = { modelId: 'scribe_v2_realtime', audioFormat: AudioFormat.ULAW_8000, sampleRate: 8000, languageCode: 'en', includeTimestamps: true, keyterms: ['Porto'] };
+      const connection = await client.speechToText.realtime.connect({ ...session, commitStrategy });
+      const heard = { isStarted: false, partials: 0, texts: [] as string[], words: [] as string[], errors: [] as string[] };
+      connection.on(RealtimeEvents.SESSION_STARTED, () => (heard.isStarted = true));
+      connection.on(RealtimeEvents.PARTIAL_TRANSCRIPT, () => (heard.partials += 1));
+      connection.on(RealtimeEvents.COMMITTED_TRANSCRIPT, ({ text }) => heard.texts.push(text));
+      connection.on(RealtimeEvents.COMMITTED_TRANSCRIPT_WITH_TIMESTAMPS, ({ words }) => heard.words.push(...words!.filter(({ type }) => type === 'word').map(({ text }) => text!)));
+      connection.on(RealtimeEvents.ERROR, (error) => heard.errors.push('message_type' in error ? error.message_type : error.message));
+      const say = (audio: Buffer) => connection.send({ audioBase64: audio.toString('base64') });
+      return { connection, heard, say };
+    };
+    const manual = await open({});
+    await until(() => manual.heard.isStarted);
+    manual.say(renderCodedWords(['alpha', 'bravo']));
+    manual.connection.commit();
+    manual.say(renderCodedWords(['charlie', 'delta']));
+    manual.connection.commit();
+    await until(() => manual.heard.words.length === 4);
+    manual.connection.commit();
+    await until(() => manual.heard.errors.length === 1);
+    expect(manual.heard).toMatchObject({ texts: ['alpha bravo', 'charlie delta'], words: ['alpha', 'bravo', 'charlie', 'delta'], errors: ['commit_throttled'] });
+    expect(manual.heard.partials).toBeGreaterThan(0);
+
+    const vad = await open({ commitStrategy: CommitStrategy.VAD });
+    await until(() => vad.heard.isStarted);
+    vad.say(Buffer.concat([renderCodedWords(['echo']), silence(1600)]));
+    await until(() => vad.heard.words.length === 1);
+    expect(vad.heard.texts).toEqual(['echo']);
+    vad.connection.close();
+
+    const stranger = await open({ apiKey: 'wrong' });
+    await until(() => stranger.heard.errors.includes('auth_error'));
+    await until(() => fake.openSockets() === 0);
+  });
+
   it('openai: a stream, a tool call, its result, a whole answer, and an error', async () => {
     const fake = keep(
       await startFakeOpenai({
@@ -270,6 +360,99 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     await until(() => fake.openSockets() === 0);
   });
 
+  it.each([
+    ['gpt-live-transcribe', null],
+    ['gpt-4o-transcribe', { type: 'server_vad', silence_duration_ms: 300 }],
+  ] as const)('openai: a transcription session of %s with turn detection %j', async (model, turnDetection) => {
+    const fake = keep(await startFakeOpenaiRealtime({ apiKey: 'test-key' }));
+    const client = new OpenAI({ apiKey: 'test-key', baseURL: `${fake.httpUrl}/v1` });
+    // The SDK always speaks TLS and always names a model, which the API refuses for transcription: its connection and path are replaced.
+    const agent = new Agent();
+    agent.createConnection = () => connect(fake.port, '127.0.0.1');
+    const finishRequest = (request: ClientRequest) => {
+      request.path = '/v1/realtime?intent=transcription';
+      request.end();
+    };
+    const realtime = new OpenAIRealtimeWS({ model, options: { agent, finishRequest } }, client);
+    const types: string[] = [];
+    const errors: (string | null | undefined)[] = [];
+    const texts = new Map<string, string>();
+    const deltas = new Map<string, string>();
+    const committed: string[] = [];
+    let audioEndMs = 0;
+    realtime.on('event', ({ type }) => types.push(type));
+    realtime.on('error', ({ error }) => errors.push(error?.code));
+    realtime.on('input_audio_buffer.committed', (event) => committed.push(event.item_id));
+    realtime.on('input_audio_buffer.speech_stopped', (event) => (audioEndMs = event.audio_end_ms));
+    realtime.on('conversation.item.input_audio_transcription.delta', (event) => deltas.set(event.item_id, (deltas.get(event.item_id) ?? '') + (event.delta ?? '')));
+    realtime.on('conversation.item.input_audio_transcription.completed', (event) => texts.set(event.item_id, event.transcript));
+    await until(() => types.includes('session.created'));
+    const input = { format: { type: 'audio/pcmu' }, transcription: { model, language: 'en' }, turn_detection: turnDetection } as const;
+    realtime.send({ type: 'session.update', session: { type: 'transcription', audio: { input: model === 'gpt-live-transcribe' ? { ...input, transcription: { model } } : input } } });
+    await until(() => types.includes('session.updated'));
+    realtime.send({ type: 'input_audio_buffer.append', audio: renderCodedWords(['alpha', 'bravo']).toString('base64') });
+    if (turnDetection === null) realtime.send({ type: 'input_audio_buffer.commit' });
+    else realtime.send({ type: 'input_audio_buffer.append', audio: silence(400).toString('base64') });
+    await until(() => texts.size === 1);
+    realtime.send({ type: 'input_audio_buffer.commit' });
+    await until(() => errors.length === 1);
+    realtime.close();
+    expect(errors).toEqual(['input_audio_buffer_commit_empty']);
+    expect([...texts.values()]).toEqual(['alpha bravo']);
+    expect([...texts.keys()]).toEqual(committed);
+    expect(deltas).toEqual(texts);
+    expect(types.includes('input_audio_buffer.speech_started')).toBe(turnDetection !== null);
+    if (turnDetection !== null) expect(audioEndMs).toBeGreaterThanOrEqual(780);
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('@google/genai: a turn of the caller, a function, and an answer that is cut off', async () => {
+    const fake = keep(await startFakeGeminiLive({ apiKey: 'test-key', respond: (index) => (index === 0 ? { calls: [{ name: 'look_up', argumentsJson: '{"of":"it"}' }] } : { text: 'It is so, and a good deal more of that.' }) }));
+    const client = new GoogleGenAI({ apiKey: 'test-key', httpOptions: { baseUrl: fake.httpUrl, apiVersion: 'v1beta' } });
+    const seen: LiveServerMessage[] = [];
+    const live = await client.live.connect({
+      model: 'gemini-3.8-live',
+      config: {
+        responseModalities: [Modality.AUDIO],
+        inputAudioTranscription: {},
+        outputAudioTranscription: {},
+        realtimeInputConfig: { automaticActivityDetection: { disabled: true } },
+      },
+      callbacks: { onmessage: (message) => seen.push(message) },
+    });
+    await until(() => seen.some(({ setupComplete }) => setupComplete !== undefined));
+    const samples = decodeMulaw(Buffer.concat([renderCodedWords(['alpha', 'bravo']), silence(200)]));
+    live.sendRealtimeInput({ activityStart: {} });
+    live.sendRealtimeInput({ audio: { data: Buffer.from(samples.buffer).toString('base64'), mimeType: 'audio/pcm;rate=8000' } });
+    live.sendRealtimeInput({ activityEnd: {} });
+    await until(() => seen.some(({ toolCall }) => toolCall !== undefined));
+    expect(seen.map(({ serverContent }) => serverContent?.inputTranscription?.text ?? '').join('')).toBe('alpha bravo');
+    const [call] = seen.flatMap(({ toolCall }) => toolCall?.functionCalls ?? []);
+    expect(call).toMatchObject({ name: 'look_up', args: { of: 'it' } });
+    live.sendToolResponse({ functionResponses: [{ id: call!.id!, name: 'look_up', response: { result: 'found' } }] });
+    await until(() => seen.some(({ data }) => data !== undefined));
+    live.sendClientContent({ turns: [{ role: 'user', parts: [{ text: 'Stop.' }] }], turnComplete: false });
+    await until(() => seen.some(({ serverContent }) => serverContent?.turnComplete === true));
+    expect(seen.some(({ serverContent }) => serverContent?.interrupted === true)).toBe(true);
+    live.close();
+    expect(fake.connections[0]).toMatchObject({ problems: [], remembered: [{ kind: 'caller-audio', text: 'alpha bravo' }, { kind: 'result', text: 'found' }, { kind: 'agent-audio' }, { kind: 'user', text: 'Stop.' }] });
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('openai: the text of a file, and a file that is refused', async () => {
+    const fake = keep(await startFakeTranscriptions({ apiKey: 'test-key' }));
+    const client = new OpenAI({ apiKey: 'test-key', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
+    const wavOf = (audio: Buffer) => toFile(encodeWav({ sampleRateHz: 8000, channels: [decodeMulaw(audio)] }), 'audio.wav', { type: 'audio/wav' });
+    const file = await wavOf(await speakBuiltinVoice('hello to you'));
+    const { text } = await client.audio.transcriptions.create({ file, model: 'whisper-1', language: 'en', prompt: 'Agent Stream', response_format: 'json' });
+    expect(text.toLowerCase()).toContain('hello to you');
+    expect(fake.requests[0]).toMatchObject({ fields: { model: 'whisper-1', language: 'en', prompt: 'Agent Stream', response_format: 'json' }, fileName: 'audio.wav' });
+    await expect(client.audio.transcriptions.create({ file: await wavOf(silence(20)), model: 'whisper-1' })).rejects.toMatchObject({ status: 400 });
+    expect((await client.models.list()).data.map(({ id }) => id)).toEqual(['whisper-1']);
+    const stranger = new OpenAI({ apiKey: 'another-key', baseURL: `${fake.httpUrl}/v1`, maxRetries: 0 });
+    await expect(stranger.audio.transcriptions.create({ file, model: 'whisper-1' })).rejects.toMatchObject({ status: 401 });
+  });
+
   it('@elevenlabs/elevenlabs-js: contexts as its serializers write and read them', async () => {
     const wire = createRequire(import.meta.url)('@elevenlabs/elevenlabs-js/serialization') as typeof elevenlabsSdk;
     const fake = keep(await startFakeElevenlabsVoice({ apiKey: 'test-key', pace: 40 }));
@@ -301,6 +484,63 @@ describe('the fakes, as the vendors’ own SDKs see them', () => {
     expect(chars.join('')).toBe('Hello there. ');
     expect(bytes).toBe('Hello there. '.length * 60 * 8);
     socket.close();
+    await until(() => fake.openSockets() === 0);
+  });
+
+  it('openai: a realtime session hears a turn, answers with speech and a function, and is cut off', async () => {
+    const respond = ({ index }: { index: number }) => (index === 0 ? { text: 'Good morning.', calls: [{ name: 'look_up' }] } : { text: 'A long answer. '.repeat(20).trim() });
+    const fake = keep(await startFakeOpenaiSpeech({ apiKey: 'test-key', respond }));
+    const client = new OpenAI({ apiKey: 'test-key', baseURL: `${fake.httpUrl}/v1` });
+    // The SDK knows nothing but TLS; the fake has none.
+    const realtime = new OpenAIRealtimeWS({ model: 'gpt-realtime', options: { createConnection: () => connect(fake.port, '127.0.0.1') } }, client);
+    const types: string[] = [];
+    const failures: string[] = [];
+    let audioBytes = 0;
+    let words = '';
+    const responses: { status: string | undefined; output: number }[] = [];
+    const heard: string[] = [];
+    let lastItem = '';
+    realtime.on('event', ({ type }) => types.push(type));
+    realtime.on('error', ({ message }) => failures.push(message));
+    realtime.on('response.output_audio.delta', ({ delta }) => (audioBytes += Buffer.from(delta, 'base64').length));
+    realtime.on('response.output_audio_transcript.delta', ({ delta }) => (words += delta));
+    realtime.on('response.output_item.added', ({ item }) => (lastItem = item.id ?? ''));
+    realtime.on('conversation.item.input_audio_transcription.completed', ({ transcript }) => heard.push(transcript));
+    realtime.on('response.done', ({ response }) => responses.push({ status: response.status, output: response.usage?.output_tokens ?? 0 }));
+    const format = { type: 'audio/pcmu' } as const;
+    await until(() => types.includes('session.created'));
+    realtime.send({
+      type: 'session.update',
+      session: {
+        type: 'realtime',
+        output_modalities: ['audio'],
+        audio: { input: { format, turn_detection: { type: 'server_vad', create_response: false, interrupt_response: false } }, output: { format, voice: 'marin' } },
+      },
+    });
+    await until(() => types.includes('session.updated'));
+    realtime.send({ type: 'input_audio_buffer.append', audio: Buffer.concat([renderCodedWords(['alpha', 'bravo']), silence(700)]).toString('base64') });
+    await until(() => heard.length === 1);
+    expect(heard).toEqual(['alpha bravo']);
+    expect(types.filter((type) => type.startsWith('input_audio_buffer'))).toEqual([
+      'input_audio_buffer.speech_started',
+      'input_audio_buffer.speech_stopped',
+      'input_audio_buffer.committed',
+    ]);
+    realtime.send({ type: 'response.create' });
+    await until(() => responses.length === 1);
+    expect([words, audioBytes]).toEqual(['Good morning.', 'Good morning.'.length * 60 * 8]);
+    expect(types).toContain('response.function_call_arguments.done');
+    realtime.send({ type: 'response.create' });
+    await until(() => audioBytes > 20_000);
+    realtime.send({ type: 'response.create' });
+    await until(() => failures.length === 1);
+    realtime.send({ type: 'response.cancel' });
+    await until(() => responses.length === 2);
+    realtime.send({ type: 'conversation.item.truncate', item_id: lastItem, content_index: 0, audio_end_ms: 500 });
+    await until(() => types.includes('conversation.item.truncated'));
+    expect(responses.map(({ status }) => status)).toEqual(['completed', 'cancelled']);
+    expect(failures[0]).toContain('conversation_already_has_active_response');
+    realtime.close();
     await until(() => fake.openSockets() === 0);
   });
 });

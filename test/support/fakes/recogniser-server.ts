@@ -64,7 +64,7 @@ export interface RecogniserSession {
   send(message: object): void;
   /** After the result delay, unless results fail. */
   sendResult(message: object, recognition: Recognition): void;
-  /** Behind the results that are delayed. */
+  /** Behind the results that are delayed; never, where there are none. */
   afterResults(act: () => void): void;
   close(code: number, reason?: string): void;
   /** Takes audio that did not come as a binary frame. */
@@ -81,6 +81,8 @@ export interface RecogniserProtocol {
   readonly idleClose: { readonly code: number; readonly reason: string };
   /** Audio messages that break them close the connection. */
   readonly audioLimits?: { readonly minBytes: number; readonly maxBytes: number; readonly code: number; readonly reason: string };
+  /** Answers each binary frame of audio, the first being number 1. */
+  readonly acknowledge?: (count: number) => object;
   /** Serves one client; the result takes its text messages. */
   serve(session: RecogniserSession, apiKey: string | undefined): (message: Record<string, unknown>) => void;
 }
@@ -135,7 +137,9 @@ export async function startFakeRecogniser(protocol: RecogniserProtocol, options:
         if (recognition.isFinal) later(send);
         else send();
       },
-      afterResults: later,
+      afterResults(act) {
+        if (results?.results !== 'none') later(act);
+      },
       close: (code, reason) => socket.close(code, reason ?? ''),
       hear(audio) {
         connection.audioSizes.push(audio.length);
@@ -166,6 +170,7 @@ export async function startFakeRecogniser(protocol: RecogniserProtocol, options:
       stayAwake();
       if (isBinary) {
         session.hear(data);
+        if (protocol.acknowledge) session.send(protocol.acknowledge(connection.audioSizes.length));
         return;
       }
       const message = data.length === 0 ? {} : (JSON.parse(data.toString()) as Record<string, unknown>);

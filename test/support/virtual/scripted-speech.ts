@@ -21,6 +21,8 @@ export interface ScriptedSpeechToTextOptions {
   readonly error?: AgentStreamError;
   /** True: it never says that it takes audio. */
   readonly isNeverReady?: boolean;
+  /** True: it may be asked for its words at every lull. Default false. */
+  readonly earlyFinalize?: boolean;
 }
 
 /** A recogniser that hears the words which the virtual caller's frames carry. */
@@ -108,7 +110,7 @@ export function createScriptedSpeechToText(
   return {
     vendor: 'scripted',
     model: 'stt',
-    capabilities: { interimTranscripts: interimDelayMs !== null, speechEvents: false, turnEvents: options.turnEndMs !== undefined },
+    capabilities: { interimTranscripts: interimDelayMs !== null, speechEvents: false, turnEvents: options.turnEndMs !== undefined, earlyFinalize: options.earlyFinalize ?? false },
     reported,
     get finalizes() {
       return finalizes;

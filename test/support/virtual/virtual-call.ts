@@ -6,19 +6,24 @@ import { CallSession } from '../../../src/call/call-session.js';
 import { openLegs } from '../../../src/call/legs.js';
 import { createPhraseCache, type PhraseCache } from '../../../src/call/phrase-cache.js';
 import { openRecorder } from '../../../src/call/recorder.js';
+import { createToolRunner, type ToolPorts } from '../../../src/call/tools/run-tool.js';
 import { createTransferDesk, type TransferMailboxes } from '../../../src/call/transfer-desk.js';
 import { turnOptionsOf } from '../../../src/call/turn-settings.js';
 import type { EventWriter } from '../../../src/runs/event-writer.js';
 import type { RunEvent } from '../../../src/runs/events.js';
 import { transcriptOf } from '../../../src/runs/transcript.js';
+import { energyVoiceActivity } from '../../../src/speech/energy-voice-activity.js';
 import { createFalloverFeed } from '../../../src/speech/fallback/fallover-feed.js';
-import type { ModelChoice, ResolvedModels } from '../../../src/speech/models.js';
+import type { CascadedModels, ModelChoice, ResolvedModels, SpeechToSpeechModels } from '../../../src/speech/models.js';
+import { createWorkMeter } from '../../../src/speech/work-meter.js';
 import { cloudonixDialect } from '../../../src/telephony/cloudonix/dialect.js';
 import { openMediaStream, type MediaStream } from '../../../src/telephony/media-stream.js';
+import { attachDocuments, type AttachedDocument } from '../../../src/workflow/attach-documents.js';
 import { parseSettings } from '../../../src/workflow/settings.js';
+import type { CallableTool } from '../../../src/workflow/tools/callable-tool.js';
 import { startWorkflow } from '../../../src/workflow/step.js';
 import { createVirtualClock, type VirtualClock } from '../virtual-clock.js';
-import { edge, graphOf, node } from '../workflow-call.js';
+import { edge, graphOf, node, toolsOf } from '../workflow-call.js';
 import { createScriptedControl, type ScriptedControl, type ScriptedControlOptions } from './scripted-control.js';
 import { createScriptedModel, type PassScript, type ScriptedModel } from './scripted-model.js';
 import {
@@ -49,6 +54,11 @@ export interface VirtualCallOptions {
   readonly nodes?: readonly unknown[];
   readonly edges?: readonly unknown[];
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Tools that nodes name by UUID. */
+  readonly tools?: readonly CallableTool[];
+  readonly toolPorts?: Partial<ToolPorts>;
+  /** Documents that nodes name by UUID. */
+  readonly documents?: readonly AttachedDocument[];
   /** The model's passes, in order. */
   readonly passes?: readonly PassScript[];
   readonly stt?: ScriptedSpeechToTextOptions;
@@ -64,7 +74,9 @@ export interface VirtualCallOptions {
   readonly recordingPath?: string;
   readonly phrases?: PhraseCache;
   /** Puts other vendors beside those of the call, or around them. */
-  readonly compose?: (plain: PlainVendors) => Partial<ResolvedModels>;
+  readonly compose?: (plain: PlainVendors) => Partial<CascadedModels>;
+  /** Puts a speech-to-speech model in their place. */
+  readonly realtime?: (plain: PlainVendors) => SpeechToSpeechModels;
   /** Changes what the call is made of: to inject faults. */
   readonly adjust?: (options: CallOptions) => CallOptions;
   /** Happens between handshake and answer. */
@@ -167,15 +179,18 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
   const desk = noteUrls(virtualDesk().of('cloudonix'), callbackUrls);
   const metronome = createMetronome(clock);
   const settings = settingsOf(options);
-  const graph = graphOf(options.nodes ?? defaultNodes, options.edges ?? defaultEdges, { settings });
-  const plain = { stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice }, fallovers: createFalloverFeed() };
-  const models: ResolvedModels = { ...plain, ...options.compose?.({ clock, stt, tts, llm, wordEndingIn }) };
+  const plainGraph = graphOf(options.nodes ?? defaultNodes, options.edges ?? defaultEdges, { settings, tools: toolsOf(...(options.tools ?? [])) });
+  const graph = attachDocuments(plainGraph, options.documents ?? []);
+  const plain = { kind: 'cascaded' as const, stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice }, fallovers: createFalloverFeed(), meter: createWorkMeter() };
+  const vendors = { clock, stt, tts, llm, wordEndingIn };
+  const models: ResolvedModels = options.realtime?.(vendors) ?? { ...plain, ...options.compose?.(vendors) };
 
   carrier.open(options.handshake);
   const start = await stream.handshake(cloudonixDialect);
   const startedAtMs = clock.nowMs();
   const recorder = await openRecorder(options.recordingPath ?? null, ({ message }) => writer.append('recording-failed', { message }, clock.nowMs()));
   await options.beforeAnswer?.(carrier);
+  const legs = openLegs(models, { language: settings.language, keyterms: [] });
   const callOptions: CallOptions = {
     runId: '01980000-0000-7000-8000-000000000001',
     stream,
@@ -187,13 +202,21 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
     graph,
     workflowState: startWorkflow(graph, {}),
     settings,
-    turnOptions: turnOptionsOf(settings, models.stt.capabilities.turnEvents),
+    turnOptions: turnOptionsOf(settings, legs),
     models,
-    legs: openLegs(models, { language: settings.language, keyterms: [] }),
+    tools: createToolRunner({
+      clock,
+      fetch: () => Promise.reject(new Error('a virtual call reaches no network')),
+      credentialOf: () => Promise.resolve(null),
+      onFault: (error) => writer.append('tool-fault', { message: String(error) }, clock.nowMs()),
+      ...options.toolPorts,
+    }),
+    legs,
     recorder,
     events: writer,
     phrases: options.phrases ?? createPhraseCache(),
     metronome,
+    voiceActivity: energyVoiceActivity,
     transfers: desk,
     remainingMs: options.remainingMs ?? null,
     clock: clock satisfies Clock,

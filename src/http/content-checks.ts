@@ -1,0 +1,10 @@
+import type { AgentContent } from '../store/store.js';
+import { checkDocuments } from './document-checks.js';
+import type { AgentCheck, AppServices } from './services.js';
+
+/** Checks content as it must be to be published: by the agent rules, and against what the organization has stored. */
+export async function checkContent({ agentRules, store }: Pick<AppServices, 'agentRules' | 'store'>, organizationId: string, content: AgentContent): Promise<AgentCheck> {
+  const [tools, documentProblems] = await Promise.all([store.tools.list(organizationId), checkDocuments(store.documents, organizationId, content.workflow)]);
+  const { problems, warnings } = agentRules.check(content, tools);
+  return { problems: [...problems, ...documentProblems], warnings };
+}
