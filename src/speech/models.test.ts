@@ -122,7 +122,7 @@ describe('problems of a models value', () => {
   ])('%j', (models, path) => expect(pathsOf(models)).toEqual([path]));
 
   it('name a speech-to-speech model that is none, fallbacks it cannot have, and ears beside it', () => {
-    expect(problemsOfModels({ realtime: { vendor: 'x' } })).toEqual([{ path: 'realtime.vendor', message: 'vendor must be one of: openai, google' }]);
+    expect(problemsOfModels({ realtime: { vendor: 'x' } })).toEqual([{ path: 'realtime.vendor', message: 'vendor must be one of: openai, google, ultravox' }]);
     expect(problemsOfModels({ realtime: { vendor: 'openai', fallbacks: [{ vendor: 'openai' }] } })).toEqual([
       { path: 'realtime.fallbacks', message: 'a speech-to-speech model has no fallbacks: remove it' },
     ]);

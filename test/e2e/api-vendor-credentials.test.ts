@@ -42,8 +42,9 @@ describe('testing a stored key', () => {
         // Asked by requests, for speech alone: silence leads to none.
         { leg: 'stt', ok: true, time_to_first_byte_ms: anyNumber, model: anyText },
         { leg: 'llm', ok: true, time_to_first_byte_ms: anyNumber, model: 'gpt-4.1-mini' },
-        // The fake has no speech, as many compatible servers have none.
+        // The fake has no speech, as many compatible servers have none, and no sessions of speech to speech.
         { leg: 'tts', ok: false, time_to_first_byte_ms: null, model: 'gpt-4o-mini-tts', code: 'vendor-rejected', message: anyText },
+        { leg: 'realtime', ok: false, time_to_first_byte_ms: null, model: 'gpt-realtime', code: 'vendor-unreachable', message: anyText },
       ],
     });
     expectNoSecret(text);
@@ -62,6 +63,7 @@ describe('testing a stored key', () => {
       ['stt', false, 'vendor-unreachable'],
       ['llm', false, 'vendor-unreachable'],
       ['tts', false, 'vendor-unreachable'],
+      ['realtime', false, 'vendor-unreachable'],
     ]);
   });
 
@@ -111,7 +113,7 @@ describe('testing while saving', () => {
 
   it('stores a key that one leg takes, and one whose vendor is away', async () => {
     const half = await save('?test=true', { base_url: model.httpUrl });
-    expect([half.status, (half.json['legs'] as { ok: boolean }[]).map(({ ok }) => ok)]).toEqual([201, [true, true, false]]);
+    expect([half.status, (half.json['legs'] as { ok: boolean }[]).map(({ ok }) => ok)]).toEqual([201, [true, true, false, false]]);
     const away = await save('?test=true', { base_url: `http://127.0.0.1:${await findClosedPort()}` });
     expect(away.status).toBe(201);
   });

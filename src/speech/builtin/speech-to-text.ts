@@ -6,6 +6,8 @@ import { UNINTELLIGIBLE } from './unintelligible.js';
 
 /** Speech without any data signal after which {@link UNINTELLIGIBLE} is reported. */
 const MIN_UNINTELLIGIBLE_MS = 400;
+/** The signal is done before the voice is: speech for so long per character, from where the signal began, is that of its text. */
+const SPEECH_MS_PER_CHARACTER = 150;
 
 /**
  * Simulated recognition: reads the words from the data signal that the builtin voice mixes into its audio. It understands no
@@ -24,18 +26,20 @@ function toMs(samples: number): number {
   return Math.round((samples * 1000) / SAMPLE_RATE_HZ);
 }
 
-/** Counts how long the caller has spoken, in whole frames of whatever is pushed. */
-function createSpeechMeter() {
+/** Counts how long the caller has spoken beyond what a text explains, in whole frames of whatever is pushed. */
+function createSpeechMeter(isExplained: (atMs: number) => boolean) {
   const detector = createEnergyVoiceActivity();
   const frame = new Uint8Array(FRAME_BYTES);
   let filled = 0;
   let isSpeech = false;
   let speechMs = 0;
+  let atMs = 0;
 
   function takeFrame(): void {
+    atMs += FRAME_MS;
     const event = detector.push(frame);
     if (event !== null) isSpeech = event.type === 'speech-onset' || event.type === 'speech-start';
-    if (isSpeech) speechMs += FRAME_MS;
+    if (isSpeech && !isExplained(atMs)) speechMs += FRAME_MS;
   }
 
   return {
@@ -66,7 +70,8 @@ interface Segment {
 
 function openStream(options: SpeechToTextOptions): SpeechToTextStream {
   const { onEvent, signal } = options;
-  const meter = createSpeechMeter();
+  let explainedUntilMs = 0;
+  const meter = createSpeechMeter((atMs) => atMs < explainedUntilMs);
   const decoder = createDataSignalDecoder({ onPacket, onDamaged: () => undefined });
   let segment: Segment | null = null;
   let hasText = false;
@@ -92,6 +97,7 @@ function openStream(options: SpeechToTextOptions): SpeechToTextStream {
       startMs: segment?.startMs ?? toMs(packet.startSample),
       endMs: toMs(packet.endSample),
     };
+    explainedUntilMs = segment.startMs + segment.text.length * SPEECH_MS_PER_CHARACTER;
     if (packet.isLast) flush();
     else onEvent({ type: 'transcript-interim', text: segment.text.trim() });
   }

@@ -233,6 +233,18 @@ describe('the simulated recogniser', () => {
     expect(ears.events.filter((event) => event.type === 'finalized')).toHaveLength(3);
   });
 
+  it('takes the rest of a sentence for no other speech, where the sentence was asked for in the middle', async () => {
+    const audio = await speak(['Yes, I am coming to the appointment.']);
+    const ears = openEars();
+    const middle = audio.length - 8000;
+    ears.push(audio.subarray(0, middle));
+    ears.stream.finalize();
+    ears.push(audio.subarray(middle));
+    ears.push(silence(300));
+    ears.stream.finalize();
+    expect(ears.texts('transcript-final').join(' ')).toBe('Yes, I am coming to the appointment.');
+  });
+
   it('ignores what comes after it was closed', async () => {
     const ears = openEars();
     const audio = await speak(['Hello there.']);
