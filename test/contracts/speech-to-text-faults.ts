@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/base/clock.js';
 import type { SpeechToTextEvent } from '../../src/speech/speech-to-text.js';
 import type { StallRule } from '../../src/speech/recogniser-wire.js';
@@ -54,21 +54,19 @@ export function listenTo(
 /** What every recogniser behind a network must do when the network, the vendor or the key fails (F7, F10, F11). */
 export function describeNetworkRecogniser(name: string, subject: NetworkRecogniserSubject): void {
   describe(`speech-to-text over a network: ${name}`, () => {
-    let fake: FakeRecogniser | undefined;
-    afterEach(async () => {
-      await fake?.close();
-      fake = undefined;
-    });
+    const fakes: FakeRecogniser[] = [];
+    afterAll(() => Promise.all(fakes.map((fake) => fake.close())));
     const start = async (options: FakeRecogniserOptions = {}): Promise<FakeRecogniser> => {
-      fake = await subject.startFake({ apiKey: 'test-key', ...options });
+      const fake = await subject.startFake({ apiKey: 'test-key', ...options });
+      fakes.push(fake);
       return fake;
     };
-    const listen = (options: Parameters<typeof listenTo>[2] = {}) => listenTo(subject, fake!.wsUrl, options);
+    const listen = (server: FakeRecogniser, options: Parameters<typeof listenTo>[2] = {}) => listenTo(subject, server.wsUrl, options);
     const first = (fault: RecogniserFault) => (connection: number) => (connection === 0 ? fault : undefined);
 
     it('sends all audio, in messages of 40 to 100 ms, and the remainder before it finalizes', async () => {
       const server = await start();
-      const { stream, push, count } = listen();
+      const { stream, push, count } = listen(server);
       await until(() => count('stt-ready') === 1);
       push(silence(980));
       stream.finalize();
@@ -82,8 +80,8 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
     });
 
     if (subject.withoutInterim === undefined) it('says interim text while it is spoken, and each word once in the finals', async () => {
-      await start();
-      const { stream, push, say, events, finals, count } = listen();
+      const server = await start();
+      const { stream, push, say, events, finals, count } = listen(server);
       say('alpha', 'bravo', 'charlie', 'delta');
       await until(() => count('transcript-interim') > 0);
       push(silence(300));
@@ -94,7 +92,8 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
       stream.close();
     });
 
-    it.each([
+    // In real time, and most of it waits.
+    it.concurrent.each([
       [401, {}, 'vendor-unauthorized', 1],
       [403, {}, 'vendor-unauthorized', 1],
       [400, {}, 'vendor-rejected', 1],
@@ -103,13 +102,13 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
       [503, {}, 'vendor-unreachable', 3],
     ] as const)('fails once when refused with %i %j, as %s after %i tries', async (status, headers, code, tries) => {
       let attempts = 0;
-      await start({
+      const server = await start({
         fault() {
           attempts += 1;
           return { upgrade: { kind: 'http', status, headers } };
         },
       });
-      const { say, error, count } = listen();
+      const { say, error, count } = listen(server);
       say('alpha');
       await until(() => count('stt-failed') === 1);
       expect(error()?.code).toBe(code);
@@ -120,8 +119,8 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
     });
 
     it('fails once when the key is wrong, without telling it', async () => {
-      await start();
-      const { error, count } = listen({ apiKey: 'secret-wrong-key' });
+      const server = await start();
+      const { error, count } = listen(server, { apiKey: 'secret-wrong-key' });
       await until(() => count('stt-failed') === 1);
       expect(error()?.code).toBe('vendor-unauthorized');
       expect(JSON.stringify([error()?.message, error()?.details, String(error()?.cause)])).not.toContain('secret');
@@ -130,7 +129,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
     it('fails within 7 s when nobody answers', async () => {
       const clock = createVirtualClock();
       const server = await start({ fault: () => ({ upgrade: { kind: 'hang' } }) });
-      const { count } = listen({ clock });
+      const { count } = listen(server, { clock });
       for (let waitedMs = 0; waitedMs < 7000 && count('stt-failed') === 0; waitedMs += 100) {
         await clock.advance(100);
         await settle(3);
@@ -142,7 +141,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
 
     it('fails after three tries when each is closed right after opening', async () => {
       const server = await start({ fault: () => ({ socket: { kind: 'close', code: 1011 }, afterAudioMs: 60 }) });
-      const { push, count } = listen();
+      const { push, count } = listen(server);
       push(silence(3000));
       await until(() => count('stt-failed') === 1);
       expect(server.connections).toHaveLength(3);
@@ -158,9 +157,9 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
       ['a peer that stops reading', { socket: { kind: 'stop-reading' }, afterAudioMs: 700 }],
       ['no results at all', { results: 'none' }],
     ];
-    it.each(losses)('loses no word and repeats none after %s', async (_name, fault) => {
+    it.concurrent.each(losses)('loses no word and repeats none after %s', async (_name, fault) => {
       const server = await start({ fault: first(fault) });
-      const { stream, push, say, events, finals, count } = listen();
+      const { stream, push, say, events, finals, count } = listen(server);
       const heard = () => finals().toLowerCase().replace(/[^a-z ]/g, '');
       await until(() => count('stt-ready') === 1);
       for (let i = 0; i < words.length; i += 2) {
@@ -182,7 +181,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
 
     it('is back within 500 ms of a loss', async () => {
       const server = await start({ fault: first({ socket: { kind: 'cut' }, afterAudioMs: 300 }) });
-      const { stream, say, count } = listen();
+      const { stream, say, count } = listen(server);
       await until(() => count('stt-ready') === 1);
       const startMs = performance.now();
       say('alpha', 'bravo');
@@ -194,7 +193,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
     it('suspects no vendor while the caller is silent', async () => {
       const clock = createVirtualClock();
       const server = await start({ fault: () => ({ results: 'none' }) });
-      const { stream, push } = listen({ clock });
+      const { stream, push } = listen(server, { clock });
       for (let i = 0; i < 60; i += 1) {
         push(silence(200));
         await clock.advance(200);
@@ -208,7 +207,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
     async function babbleOn(isAsked: boolean) {
       const clock = createVirtualClock();
       const server = await start({ fault: () => ({ results: 'none' }) });
-      const { stream, push, count } = listen({ clock });
+      const { stream, push, count } = listen(server, { clock });
       for (let i = 0; i < 100 && count('stt-failed') === 0; i += 1) {
         push(babble(200));
         if (isAsked && i % 10 === 9) stream.finalize();
@@ -241,7 +240,7 @@ export function describeNetworkRecogniser(name: string, subject: NetworkRecognis
     it('leaves no timer and no socket when it is closed', async () => {
       const clock = createVirtualClock();
       const server = await start();
-      const { stream, say, count } = listen({ clock });
+      const { stream, say, count } = listen(server, { clock });
       await until(() => count('stt-ready') === 1);
       say('alpha');
       stream.finalize();
