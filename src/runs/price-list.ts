@@ -44,6 +44,8 @@ export const priceList: { readonly version: string; readonly prices: readonly Li
     // Prompts of up to 100,000 tokens; a call's are shorter.
     ...tokens(anthropic, { vendor: 'anthropic', model: 'claude-haiku-5-5*' }, { input: '0.10', cached: '0.01', output: '0.50' }),
     ...tokens(anthropic, { vendor: 'anthropic', model: 'claude-haiku-4-5*' }, { input: '1', cached: '0.10', output: '5' }),
+    ...tokens(anthropic, { vendor: 'anthropic', model: 'claude-sonnet-5-5*' }, { input: '2', cached: '0.20', output: '10' }),
+    ...tokens(anthropic, { vendor: 'anthropic', model: 'claude-opus-5-5*' }, { input: '4', cached: '0.40', output: '20' }),
     ...tokens(anthropic, { vendor: 'anthropic', model: 'claude-sonnet-5' }, { input: '2', cached: '0.20', output: '10' }),
     ...tokens(anthropic, { vendor: 'anthropic', model: 'claude-sonnet-4-6*' }, { input: '3', cached: '0.30', output: '15' }),
     ...tokens(anthropic, { vendor: 'anthropic', model: 'claude-sonnet-4-5*' }, { input: '3', cached: '0.30', output: '15' }),
