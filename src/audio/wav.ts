@@ -23,7 +23,9 @@ export interface WavFormat {
   readonly sampleRateHz: number;
 }
 
-interface FormatChunk {
+/** How the samples of a WAV file are written. */
+export interface WavSampleFormat {
+  /** RIFF format tag (RFC 2361). */
   readonly tag: number;
   readonly channelCount: number;
   readonly sampleRateHz: number;
@@ -35,13 +37,22 @@ function invalid(problem: string): AgentStreamError {
 }
 
 /**
- * Reads a WAV file of one or two channels in PCM16, mu-law or A-law. A data chunk that claims more than the file holds (as in a
+ * Reads a WAV file of one or two channels in PCM of 8 or 16 bits, mu-law or A-law. A data chunk that claims more than the file holds (as in a
  * recording that was cut) is read to the end of the file.
  * @throws AgentStreamError `invalid-request` with what is wrong.
  */
 export function parseWav(file: Buffer): WavAudio {
+  const { format, data } = readWav(file);
+  return { sampleRateHz: format.sampleRateHz, channels: deinterleave(decodeWavSamples(data, format), format.channelCount) };
+}
+
+/**
+ * Finds the samples of a WAV file, without decoding them.
+ * @throws AgentStreamError `invalid-request` where it is no WAV file, or has neither one nor two channels
+ */
+export function readWav(file: Buffer): { readonly format: WavSampleFormat; readonly data: Buffer } {
   if (file.length < 12 || file.toString('latin1', 0, 4) !== 'RIFF' || file.toString('latin1', 8, 12) !== 'WAVE') throw invalid('no RIFF/WAVE header');
-  let format: FormatChunk | undefined;
+  let format: WavSampleFormat | undefined;
   for (let offset = 12; offset + 8 <= file.length; ) {
     const id = file.toString('latin1', offset, offset + 4);
     const size = file.readUInt32LE(offset + 4);
@@ -49,14 +60,14 @@ export function parseWav(file: Buffer): WavAudio {
     if (id === 'fmt ') format = parseFormat(body);
     if (id === 'data') {
       if (format === undefined) throw invalid('the data chunk comes before the format chunk');
-      return { sampleRateHz: format.sampleRateHz, channels: deinterleave(decodeSamples(body, format), format.channelCount) };
+      return { format, data: body };
     }
     offset += 8 + size + (size % 2);
   }
   throw invalid('no data chunk');
 }
 
-function parseFormat(body: Buffer): FormatChunk {
+function parseFormat(body: Buffer): WavSampleFormat {
   if (body.length < 16) throw invalid('the format chunk is too short');
   const declaredTag = body.readUInt16LE(0);
   const tag = declaredTag === FORMAT_EXTENSIBLE && body.length >= 26 ? body.readUInt16LE(24) : declaredTag;
@@ -66,11 +77,17 @@ function parseFormat(body: Buffer): FormatChunk {
   return format;
 }
 
-function decodeSamples(data: Buffer, format: FormatChunk): Int16Array {
+/**
+ * Samples of 16 bits, channels interleaved.
+ * @throws AgentStreamError `invalid-request` where the format is not supported
+ */
+export function decodeWavSamples(data: Buffer, format: WavSampleFormat): Int16Array {
   if (format.tag === FORMAT_MULAW && format.bitsPerSample === 8) return decodeMulaw(data);
   if (format.tag === FORMAT_ALAW && format.bitsPerSample === 8) return decodeAlaw(data);
   if (format.tag === FORMAT_PCM && format.bitsPerSample === 16) return readPcm16(data);
-  throw invalid(`format ${format.tag} with ${format.bitsPerSample} bits; PCM16, mu-law and A-law are supported`);
+  // PCM of 8 bits has no sign (Multimedia Programming Interface 1.0, "WAVE").
+  if (format.tag === FORMAT_PCM && format.bitsPerSample === 8) return Int16Array.from(data, (sample) => (sample - 128) << 8);
+  throw invalid(`format ${format.tag} with ${format.bitsPerSample} bits; PCM of 8 or 16 bits, mu-law and A-law are supported`);
 }
 
 function readPcm16(data: Buffer): Int16Array {

@@ -268,6 +268,10 @@ const entries = {
     cause: 'The file is broken, protected, empty, not what its name says, or larger than a document may be. `detail` says which.',
     cure: 'Do what `detail` says; docs/knowledge.md has the formats and their limits.',
   }),
+  'clip-unreadable': entry('The recording cannot be read', 422, {
+    cause: 'The file is no WAV file, is broken, empty or too long, or its samples are written in a way that is not read. `detail` says which.',
+    cure: 'Do what `detail` says; docs/audio-clips.md has the formats and their limits.',
+  }),
   'unsupported-media-type': entry('Unsupported content type', 415, {
     cause: 'The body’s Content-Type is not one this path reads.',
     cure: 'Send Content-Type: application/json.',

@@ -8,6 +8,7 @@ import { createChatStore } from './chats.js';
 import { openDatabase, translateDatabaseError, translatingErrors } from './database.js';
 import { migrate } from './migrate.js';
 import { openNotifications } from './notifications.js';
+import { createAudioClipStore } from './audio-clips.js';
 import { createDocumentStore } from './documents.js';
 import { createQuotaStore } from './quotas.js';
 import { createRefusalStore } from './refusals.js';
@@ -54,6 +55,7 @@ export async function openStore(options: {
       webhookEndpoints: translatingErrors(createWebhookEndpointStore(database, secrets)),
       webhookDeliveries: translatingErrors(createWebhookDeliveryStore(database, secrets)),
       documents: translatingErrors(createDocumentStore(database)),
+      audioClips: translatingErrors(createAudioClipStore(database)),
       notifications: {
         notify: (channel, payload) =>
           listener.notify(channel, payload).catch((error: unknown) => {

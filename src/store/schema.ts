@@ -180,3 +180,14 @@ export const documentChunks = pgTable(
   },
   (table) => [primaryKey({ columns: [table.documentUuid, table.position] })],
 );
+
+/** Short recordings that agents play. */
+export const audioClips = pgTable('audio_clips', {
+  uuid: uuid('uuid').primaryKey(),
+  organizationId: uuid('organization_id').notNull(),
+  name: text('name').notNull(),
+  transcript: text('transcript').notNull(),
+  durationMs: integer('duration_ms').notNull(),
+  audio: bytes('audio').notNull(),
+  createdAt: createdAt(),
+});

@@ -1,5 +1,6 @@
 import type { AccountStore } from './contract/accounts.js';
 import type { AnalysisStore } from './contract/analyses.js';
+import type { AudioClipStore } from './contract/audio-clips.js';
 import type { AgentStore } from './contract/agents.js';
 import type { ChatStore } from './contract/chats.js';
 import type { TelephonyConfigStore, VendorCredentialStore } from './contract/credentials.js';
@@ -14,6 +15,7 @@ import type { WebhookDeliveryStore, WebhookEndpointStore } from './contract/webh
 export type * from './contract/accounts.js';
 export type * from './contract/agents.js';
 export type * from './contract/analyses.js';
+export type * from './contract/audio-clips.js';
 export type * from './contract/chats.js';
 export type * from './contract/credentials.js';
 export type * from './contract/documents.js';
@@ -40,6 +42,7 @@ export interface Store {
   readonly webhookEndpoints: WebhookEndpointStore;
   readonly webhookDeliveries: WebhookDeliveryStore;
   readonly documents: DocumentStore;
+  readonly audioClips: AudioClipStore;
   readonly notifications: Notifications;
   /** Queries sent since the store opened: the flood test counts them. */
   readonly queryCount: () => number;
