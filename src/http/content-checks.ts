@@ -1,10 +1,16 @@
 import type { AgentContent } from '../store/store.js';
+import { checkClips } from './clip-checks.js';
 import { checkDocuments } from './document-checks.js';
 import type { AgentCheck, AppServices } from './services.js';
 
 /** Checks content as it must be to be published: by the agent rules, and against what the organization has stored. */
 export async function checkContent({ agentRules, store }: Pick<AppServices, 'agentRules' | 'store'>, organizationId: string, content: AgentContent): Promise<AgentCheck> {
-  const [tools, documentProblems] = await Promise.all([store.tools.list(organizationId), checkDocuments(store.documents, organizationId, content.workflow)]);
+  const { workflow } = content;
+  const [tools, documentProblems, clipProblems] = await Promise.all([
+    store.tools.list(organizationId),
+    checkDocuments(store.documents, organizationId, workflow),
+    checkClips(store.audioClips, organizationId, workflow),
+  ]);
   const { problems, warnings } = agentRules.check(content, tools);
-  return { problems: [...problems, ...documentProblems], warnings };
+  return { problems: [...problems, ...documentProblems, ...clipProblems], warnings };
 }

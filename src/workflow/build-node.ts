@@ -1,6 +1,6 @@
 import type { ModelTool } from '../speech/language-model.js';
 import { parseExpression } from './expression-parser.js';
-import { toolNameOf, type CollectNode, type ConditionalEdge, type EdgesByDigits, type ExtractionPlan, type GraphEdge, type GraphNode, type PromptedNode, type SilenceEdge } from './graph.js';
+import { toolNameOf, type CollectNode, type ConditionalEdge, type EdgesByDigits, type ExtractionPlan, type FixedSpeech, type GraphEdge, type GraphNode, type PromptedNode, type SilenceEdge } from './graph.js';
 import { toolsAt, type KnownTools, type NodeTools } from './node-tools.js';
 import type { NodeOfType, WorkflowEdge, WorkflowNode } from './schema.js';
 import { parseTemplate, type Template } from './template.js';
@@ -11,11 +11,17 @@ const noParameters: ModelTool['parameters'] = { type: 'object', properties: {}, 
 const templateOrNull = (text: string | undefined): Template | null =>
   text === undefined || text.trim() === '' ? null : parseTemplate(text);
 
+function fixedSpeech(text: string | undefined, recordingId: string | undefined): FixedSpeech | null {
+  const template = templateOrNull(text);
+  if (recordingId !== undefined) return { kind: 'recording', recordingId, text: template };
+  return template === null ? null : { kind: 'text', text: template };
+}
+
 const graphEdge = ({ id, target, data }: WorkflowEdge): GraphEdge => ({
   id,
   targetId: target,
   label: data.label,
-  transitionSpeech: templateOrNull(data.transition_speech),
+  transitionSpeech: fixedSpeech(data.transition_speech, data.transition_speech_recording_id),
 });
 
 /** Edges that are taken without the model, by what takes them. */
@@ -65,7 +71,7 @@ function promptedNode(
     globalPrompt: node.data.add_global_prompt ? globalPrompt : null,
     prompt: parseTemplate(node.data.prompt),
     allowInterrupt: node.data.allow_interrupt,
-    greeting: node.type === 'startCall' ? templateOrNull(node.data.greeting) : null,
+    greeting: node.type === 'startCall' ? fixedSpeech(node.data.greeting, node.data.greeting_recording_id) : null,
     tools: [
       ...others.map(({ data: { label, condition } }) => ({ name: toolNameOf(label), description: condition ?? label, parameters: noParameters })),
       ...Object.values(callables).map(({ declaration }) => declaration),
@@ -120,17 +126,19 @@ export function buildNode(node: WorkflowNode, exits: readonly WorkflowEdge[], { 
       return promptedNode(node, sorted, globalPrompt, toolsAt(node, exits, tools));
     case 'collectDigits':
       return collectNode(node, sorted);
-    case 'say':
-      if (next === undefined) return null;
+    case 'say': {
+      const speech = fixedSpeech(node.data.text, node.data.recording_id);
+      if (next === undefined || speech === null) return null;
       return {
         type: 'say',
         id: node.id,
         name: node.data.name,
-        text: parseTemplate(node.data.text),
+        speech,
         allowInterrupt: node.data.allow_interrupt,
         conditions: sorted.conditions,
         next: graphEdge(next),
       };
+    }
     case 'transferCall':
       return {
         type: 'transferCall',

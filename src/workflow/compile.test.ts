@@ -147,7 +147,6 @@ describe('a document with problems', () => {
   });
 
   it.each<[string, unknown]>([
-    ['recorded greetings', { greeting_type: 'audio' }],
     ['stored credentials of requests before the call', { pre_call_fetch_mode: 'always', pre_call_fetch_url: 'https://example.com', pre_call_fetch_credential_uuid: 'c' }],
   ])('refuses what cannot be done yet: %s', (what, data) => {
     const [problem, ...others] = problemsOf({ nodes: [node('s', 'startCall', data as Record<string, unknown>)], edges: [] });

@@ -2,8 +2,9 @@ import { deepFreeze } from './deep-freeze.js';
 import { defaultDocument } from './default-document.js';
 import { checkGraph } from './graph-checks.js';
 import { buildNode } from './build-node.js';
+import { clipReferencesIn } from './clip-references.js';
 import { preCallFetchOf } from './pre-call-fetch.js';
-import type { GraphNode, WorkflowGraph } from './graph.js';
+import type { AttachedClip, GraphNode, WorkflowGraph } from './graph.js';
 import { checkNodeTools, type KnownTools } from './node-tools.js';
 import { MAX_EDGES, MAX_NODES } from './nodes/shared.js';
 import { readDocument, type DocumentOutline } from './outline.js';
@@ -56,7 +57,7 @@ function partsOf(outline: DocumentOutline): SoundDocument {
   return { nodes, edges, exitsOf };
 }
 
-function buildGraph({ nodes, exitsOf }: SoundDocument, settings: WorkflowSettings, tools: KnownTools): WorkflowGraph {
+function buildGraph({ nodes, edges, exitsOf }: SoundDocument, settings: WorkflowSettings, tools: KnownTools): WorkflowGraph {
   const globalNode = nodes.find((node) => node.type === 'globalNode');
   const globalPrompt = globalNode === undefined ? null : parseTemplate(globalNode.data.prompt);
   const graphNodes = Object.create(null) as Record<string, GraphNode>;
@@ -69,6 +70,8 @@ function buildGraph({ nodes, exitsOf }: SoundDocument, settings: WorkflowSetting
     startId: start?.id ?? '',
     preCallFetch: start === undefined ? null : preCallFetchOf(start),
     nodes: graphNodes,
+    recordingIds: [...new Set(clipReferencesIn({ nodes, edges }).map(({ recordingId }) => recordingId))],
+    clips: Object.create(null) as Record<string, AttachedClip>,
     idle: { checks: [...settings.idle_ladder.checks], goodbye: settings.idle_ladder.goodbye },
     texts: { ...settings.texts },
     sensitiveVariables: sensitiveVariables(nodes),

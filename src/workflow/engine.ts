@@ -207,8 +207,8 @@ export type WorkflowEvent =
 
 /** What the shell must do, in order. */
 export type WorkflowAction =
-  /** Speak fixed words, after whatever of the reply is still being spoken. */
-  | { readonly type: 'say'; readonly text: string; readonly allowInterrupt: boolean }
+  /** Speak fixed words, after whatever of the reply is still being spoken; with `clipId` play that clip, in which `text` is said. */
+  | { readonly type: 'say'; readonly text: string; readonly allowInterrupt: boolean; readonly clipId?: string }
   /** Ask the model and speak what it streams. */
   | {
       readonly type: 'ask-model';

@@ -11,13 +11,26 @@ export interface PreCallFetch {
   readonly url: string;
 }
 
+/** What a document has said as it stands: a text, or a recording of somebody with the text said where it is missing. */
+export type FixedSpeech =
+  | { readonly kind: 'text'; readonly text: Template }
+  | { readonly kind: 'recording'; readonly recordingId: string; readonly text: Template | null };
+
+/** An audio clip as the conversation knows it: its sound is the call's. */
+export interface AttachedClip {
+  readonly uuid: string;
+  readonly name: string;
+  /** What is said in it; empty: not told. */
+  readonly transcript: string;
+}
+
 /** A way out of a node, ready to be taken. */
 export interface GraphEdge {
   readonly id: string;
   readonly targetId: string;
   readonly label: string;
   /** Said on the way where the model said nothing itself; null where nothing is. */
-  readonly transitionSpeech: Template | null;
+  readonly transitionSpeech: FixedSpeech | null;
 }
 
 /** An edge that is taken where its condition holds. */
@@ -58,7 +71,7 @@ export interface PromptedNode {
   readonly prompt: Template;
   readonly allowInterrupt: boolean;
   /** First words of the call; null: the model greets. Only on `startCall`. */
-  readonly greeting: Template | null;
+  readonly greeting: FixedSpeech | null;
   /** Functions the model may call here: one per edge, then one per tool. */
   readonly tools: readonly ModelTool[];
   readonly edgesByTool: Readonly<Record<string, GraphEdge>>;
@@ -79,12 +92,12 @@ export interface PromptedNode {
   readonly extraction: ExtractionPlan | null;
 }
 
-/** Fixed words; the call goes on along the first edge whose condition holds, else along the one without. */
+/** Fixed speech; the call goes on along the first edge whose condition holds, else along the one without. */
 export interface SayNode {
   readonly type: 'say';
   readonly id: string;
   readonly name: string;
-  readonly text: Template;
+  readonly speech: FixedSpeech;
   readonly allowInterrupt: boolean;
   readonly conditions: readonly ConditionalEdge[];
   readonly next: GraphEdge;
@@ -136,6 +149,10 @@ export interface WorkflowGraph {
   readonly nodes: Readonly<Record<string, GraphNode>>;
   readonly idle: { readonly checks: readonly string[]; readonly goodbye: string };
   readonly texts: WorkflowTexts;
+  /** Recordings that the document names, each once. */
+  readonly recordingIds: readonly string[];
+  /** Null-prototype: those of them that exist, by id; `attachClips` tells them. */
+  readonly clips: Readonly<Record<string, AttachedClip>>;
   /** Asked before the call begins; null: nothing is. */
   readonly preCallFetch: PreCallFetch | null;
   /** Variables whose values never leave the call. */

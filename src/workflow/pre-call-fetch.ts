@@ -41,6 +41,6 @@ export function readPreCallAnswer(answer: Readonly<Record<string, unknown>>): Pr
 export function withGreeting(graph: WorkflowGraph, greeting: string | null): WorkflowGraph {
   const start = graph.nodes[graph.startId];
   if (greeting === null || start?.type !== 'startCall') return graph;
-  const nodes = Object.assign(Object.create(null) as Record<string, GraphNode>, graph.nodes, { [start.id]: { ...start, greeting: parseTemplate(greeting) } });
+  const nodes = Object.assign(Object.create(null) as Record<string, GraphNode>, graph.nodes, { [start.id]: { ...start, greeting: { kind: 'text', text: parseTemplate(greeting) } } });
   return { ...graph, nodes };
 }

@@ -11,7 +11,7 @@ import type {
   WorkflowStep,
 } from './engine.js';
 import { isExpressionTrue } from './expression.js';
-import type { ConditionalEdge, GraphEdge, GraphNode, PromptedNode, WorkflowGraph } from './graph.js';
+import type { ConditionalEdge, FixedSpeech, GraphEdge, GraphNode, PromptedNode, WorkflowGraph } from './graph.js';
 import { renderSystemPrompt } from './prompt.js';
 import { renderTemplate, type Template } from './template.js';
 import type { ToolFiller } from './tools/callable-tool.js';
@@ -103,6 +103,17 @@ export const renderFor = (reply: Reply, template: Template): string => renderTem
 export function speak(reply: Reply, text: string, allowInterrupt: boolean): Reply {
   if (text.trim() === '') return reply;
   return { ...reply, actions: [...reply.actions, { type: 'say', text, allowInterrupt }], spoken: `${reply.spoken} ${text}`.trim() };
+}
+
+/** Adds fixed speech: its clip where that is there, else its text; the same reply where there is nothing. The conversation holds what the clip says. */
+export function speakFixed(reply: Reply, speech: FixedSpeech | null, allowInterrupt: boolean): Reply {
+  if (speech === null) return reply;
+  const text = speech.text === null ? '' : renderFor(reply, speech.text);
+  const clip = speech.kind === 'recording' ? reply.graph.clips[speech.recordingId] : undefined;
+  if (clip === undefined) return speak(reply, text, allowInterrupt);
+  const words = [clip.transcript.trim(), text].find((candidate) => candidate !== '') ?? `[Recording: ${clip.name}]`;
+  const action: WorkflowAction = { type: 'say', text: words, allowInterrupt, clipId: clip.uuid };
+  return { ...reply, actions: [...reply.actions, action], spoken: `${reply.spoken} ${words}`.trim() };
 }
 
 /** Moves to a node. */

@@ -72,8 +72,8 @@ export const edgeSchema = z.strictObject({
     condition: z.string().max(MAX_SPOKEN_LENGTH).optional().meta({ description: 'When the model should take this edge, in plain words.' }),
     when: edgeWhenSchema.optional(),
     transition_speech: spokenSchema.optional().meta({ description: 'Said on the way, where the model said nothing itself.' }),
-    transition_speech_type: z.enum(['text', 'audio']).optional(),
-    transition_speech_recording_id: idSchema.optional(),
+    transition_speech_type: z.enum(['text', 'audio']).optional().meta({ description: 'audio: a recording is played on the way.' }),
+    transition_speech_recording_id: idSchema.optional().meta({ description: 'The audio clip; transition_speech is said where it is missing.' }),
   }),
 });
 

@@ -13,10 +13,10 @@ import {
   nodeAt,
   noKeys,
   promptedAt,
-  renderFor,
   resumeReply,
   sayGoodbye,
   speak,
+  speakFixed,
   stay,
   thenListen,
   withEntry,
@@ -67,9 +67,8 @@ function onCallStarted(reply: Reply): WorkflowStep {
 
 /** The first words. A caller who spoke first is answered in the same breath. */
 function greet(reply: Reply, start: PromptedNode, hasCallerSpoken: boolean): WorkflowStep {
-  const greeting = start.greeting === null ? '' : renderFor(reply, start.greeting);
-  const greeted = speak(reply, greeting, start.allowInterrupt);
-  return greeting === '' || hasCallerSpoken ? askModel(greeted, start) : thenListen(greeted);
+  const greeted = speakFixed(reply, start.greeting, start.allowInterrupt);
+  return greeted === reply || hasCallerSpoken ? askModel(greeted, start) : thenListen(greeted);
 }
 
 /** The caller was heard: the silences before no longer count. */

@@ -1,42 +1,39 @@
-import type { Problem } from './problems.js';
+import { edgeProblem, nodeProblem, type Problem } from './problems.js';
 import type { WorkflowEdge, WorkflowNode } from './schema.js';
 
-const unsupported = (kind: 'node' | 'edge', id: string, field: string, what: string): Problem => ({
-  kind,
-  id,
-  field,
-  message: `not supported yet: ${what}`,
-  cure: `Leave ${field} at its default.`,
-});
+const notYet = (node: WorkflowNode, field: string, what: string): Problem =>
+  nodeProblem(node.id, `data.${field}`, `not supported yet: ${what}`, `Leave data.${field} at its default.`);
 
-/** Fields that ask for something this version cannot do, each with what it asks for. */
-function unbuiltFields(node: WorkflowNode): readonly (readonly [field: string, what: string])[] {
-  if (node.type === 'say') return node.data.recording_id === undefined ? [] : [['recording_id', 'recordings']];
-  if (node.type === 'webhook') return node.data.credential_uuid === undefined ? [] : [['credential_uuid', 'stored credentials of webhooks']];
-  if (node.type !== 'startCall') return [];
-  const { data } = node;
-  const asked: readonly (readonly [field: string, what: string, isAsked: boolean])[] = [
-    ['greeting_type', 'recorded greetings', data.greeting_type === 'audio'],
-    ['greeting_recording_id', 'recorded greetings', data.greeting_recording_id !== undefined],
-    ['pre_call_fetch_credential_uuid', 'stored credentials of requests before the call', data.pre_call_fetch_credential_uuid !== undefined],
-  ];
-  return asked.flatMap(([field, what, isAsked]) => (isAsked ? [[field, what] as const] : []));
+/** Fields that ask for something this version cannot do. */
+function unbuiltFields(node: WorkflowNode): readonly Problem[] {
+  if (node.type === 'webhook' && node.data.credential_uuid !== undefined) return [notYet(node, 'credential_uuid', 'stored credentials of webhooks')];
+  if (node.type === 'startCall' && node.data.pre_call_fetch_credential_uuid !== undefined)
+    return [notYet(node, 'pre_call_fetch_credential_uuid', 'stored credentials of requests before the call')];
+  return [];
 }
 
-/** What the document asks of a node that this version cannot do. Nothing is accepted and ignored. */
+/** What is wrong with a recording that is asked for by its type: message and cure. */
+function recordingProblem(typeField: string, type: 'text' | 'audio' | undefined, recordingId: string | undefined): readonly [message: string, cure: string] | null {
+  if (type === 'audio' && recordingId === undefined) return [`is required where ${typeField} is audio`, `Name an audio clip (docs/audio-clips.md), or set ${typeField} to text.`];
+  if (type !== 'audio' && recordingId !== undefined) return [`is played only where ${typeField} is audio`, `Set ${typeField} to audio, or remove the recording.`];
+  return null;
+}
+
+/** What the document asks of a node that this version cannot do, or that does not go together. Nothing is accepted and ignored. */
 export function checkNodeSupport(node: WorkflowNode): readonly Problem[] {
   if (node.type === 'qa' && !node.data.qa_use_workflow_llm && node.data.qa_model === undefined)
-    return [{ kind: 'node', id: node.id, field: 'data.qa_model', message: 'is required where qa_use_workflow_llm is false', cure: 'Name a model of the workflow’s vendor.' }];
-  if (node.type === 'startCall' && node.data.pre_call_fetch_mode !== 'disabled' && node.data.pre_call_fetch_url === undefined)
-    return [{ kind: 'node', id: node.id, field: 'data.pre_call_fetch_url', message: 'is required where pre_call_fetch_mode is not disabled', cure: 'Say where to ask.' }];
-  return unbuiltFields(node).map(([field, what]) => unsupported('node', node.id, `data.${field}`, what));
+    return [nodeProblem(node.id, 'data.qa_model', 'is required where qa_use_workflow_llm is false', 'Name a model of the workflow’s vendor.')];
+  if (node.type === 'say' && node.data.text.trim() === '' && node.data.recording_id === undefined)
+    return [nodeProblem(node.id, 'data.text', 'is required', 'Write what is said, or name an audio clip in data.recording_id.')];
+  if (node.type !== 'startCall') return unbuiltFields(node);
+  if (node.data.pre_call_fetch_mode !== 'disabled' && node.data.pre_call_fetch_url === undefined)
+    return [nodeProblem(node.id, 'data.pre_call_fetch_url', 'is required where pre_call_fetch_mode is not disabled', 'Say where to ask.')];
+  const recording = recordingProblem('greeting_type', node.data.greeting_type, node.data.greeting_recording_id);
+  return [...unbuiltFields(node), ...(recording === null ? [] : [nodeProblem(node.id, 'data.greeting_recording_id', ...recording)])];
 }
 
-/** What the document asks of an edge that this version cannot do. */
+/** What of an edge does not go together. */
 export function checkEdgeSupport({ id, data }: WorkflowEdge): readonly Problem[] {
-  const asked: readonly (readonly [field: string, isAsked: boolean])[] = [
-    ['transition_speech_type', data.transition_speech_type === 'audio'],
-    ['transition_speech_recording_id', data.transition_speech_recording_id !== undefined],
-  ];
-  return asked.flatMap(([field, isAsked]) => (isAsked ? [unsupported('edge', id, `data.${field}`, 'recorded transition speech')] : []));
+  const recording = recordingProblem('transition_speech_type', data.transition_speech_type, data.transition_speech_recording_id);
+  return recording === null ? [] : [edgeProblem(id, 'data.transition_speech_recording_id', ...recording)];
 }

@@ -2,7 +2,7 @@ import { isTransferDestination } from '../base/transfer-destination.js';
 import type { WorkflowStep } from './engine.js';
 import { extractionOf } from './extraction.js';
 import type { CollectNode, GraphEdge, TransferNode } from './graph.js';
-import { askModel, enter, holdingEdge, nodeAt, promptedAt, renderFor, speak, thenListen, thenTransfer, withEntry, type Reply } from './reply.js';
+import { askModel, enter, holdingEdge, nodeAt, promptedAt, renderFor, speak, speakFixed, thenListen, thenTransfer, withEntry, type Reply } from './reply.js';
 
 /** Nodes one step may pass through: a document has no silent loop, a state of another document might. */
 const MAX_HOPS = 100;
@@ -20,8 +20,7 @@ export function takeEdge(reply: Reply, edge: GraphEdge, hasSpoken: boolean): Wor
 
 function travel(reply: Reply, edge: GraphEdge, hasSpoken: boolean, hopsLeft: number): WorkflowStep {
   const from = promptedAt(reply.graph, reply.state.nodeId);
-  const isSilent = hasSpoken || edge.transitionSpeech === null;
-  const onTheWay = isSilent ? reply : speak(reply, renderFor(reply, edge.transitionSpeech), from?.allowInterrupt ?? true);
+  const onTheWay = hasSpoken ? reply : speakFixed(reply, edge.transitionSpeech, from?.allowInterrupt ?? true);
   return arrive(onTheWay, edge.targetId, hasSpoken, hopsLeft);
 }
 
@@ -31,9 +30,9 @@ function arrive(reply: Reply, nodeId: string, hasSpoken: boolean, hopsLeft: numb
   const entered = enter(reply, node);
   switch (node.type) {
     case 'say': {
-      const text = renderFor(entered, node.text);
+      const said = speakFixed(entered, node.speech, node.allowInterrupt);
       const edge = holdingEdge(node.conditions, entered.state.variables) ?? node.next;
-      return travel(speak(entered, text, node.allowInterrupt), edge, hasSpoken || text !== '', hopsLeft - 1);
+      return travel(said, edge, hasSpoken || said !== entered, hopsLeft - 1);
     }
     case 'collectDigits':
       return askForKeys(entered, node);

@@ -9,7 +9,7 @@ import { checkContent } from '../content-checks.js';
 import { ProblemsError, problemsJson, singleProblemSchema } from '../problems.js';
 import { agentParams, found, nameSchema, objectSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
-import { documentUuidsIn } from '../../workflow/import/import-agent.js';
+import { clipUuidsIn, documentUuidsIn } from '../../workflow/import/import-agent.js';
 import type { KnownReferences } from '../../workflow/import/import-node.js';
 
 const tags = ['Agents'];
@@ -40,9 +40,13 @@ const exportSchema = z
 const droppedJson = ({ path, elementId, valueKind, why }: Dropped) => ({ path, element_id: elementId, value_kind: valueKind, why });
 
 async function knownReferences({ store }: Pick<AppServices, 'store'>, organizationId: string, given: JsonRecord): Promise<KnownReferences> {
-  const named = documentUuidsIn(given);
-  const [tools, documents] = await Promise.all([store.tools.list(organizationId), named.length === 0 ? [] : store.documents.find(organizationId, named)]);
-  return { toolUuids: new Set(tools.map(({ uuid }) => uuid)), documentUuids: new Set(documents.map(({ uuid }) => uuid)) };
+  const [tools, documents, clips] = await Promise.all([
+    store.tools.list(organizationId),
+    store.documents.find(organizationId, documentUuidsIn(given)),
+    store.audioClips.find(organizationId, clipUuidsIn(given)),
+  ]);
+  const uuidsOf = (things: readonly { readonly uuid: string }[]) => new Set(things.map(({ uuid }) => uuid));
+  return { toolUuids: uuidsOf(tools), documentUuids: uuidsOf(documents), clipUuids: uuidsOf(clips) };
 }
 
 /** Agents as documents: import of exports, ours and Dograh's, and export. */

@@ -8,7 +8,7 @@ import { importAgent, type ImportedAgent } from './import-agent.js';
 import type { JsonRecord } from '../../base/json.js';
 import { isRecord } from '../../base/json.js';
 
-const nobody = { known: { toolUuids: new Set<string>(), documentUuids: new Set<string>() }, settingsSchema: createSettingsSchema() };
+const nobody = { known: { toolUuids: new Set<string>(), documentUuids: new Set<string>(), clipUuids: new Set<string>() }, settingsSchema: createSettingsSchema() };
 const clinic = JSON.parse(readFileSync('examples/dograh/clinic.json', 'utf8')) as JsonRecord;
 
 function imported(given: JsonRecord, options = nobody) {
@@ -70,6 +70,36 @@ describe('a Dograh export', () => {
     expect(told.get('edges.5')?.elementId).toBe('xy-edge__3-8');
     expect(JSON.stringify(dropped)).not.toContain('not-a-real-key');
     expect(JSON.stringify(imported(clinic).agent)).not.toContain('not-a-real-key');
+  });
+
+  it('says what to do about recordings, and keeps those that are here', () => {
+    const uuid = '0198a7c2-0000-7000-8000-000000000001';
+    const document = {
+      agent_stream_export: 1,
+      workflow_definition: {
+        nodes: [
+          { id: 's', type: 'startCall', data: { name: 'S', prompt: 'Help.', greeting: 'Hello.', greeting_type: 'audio', greeting_recording_id: uuid } },
+          { id: 'n', type: 'say', data: { name: 'N', text: 'One moment.', recording_id: 'rec_7' } },
+          { id: 'e', type: 'endCall', data: { name: 'E', prompt: 'Bye.' } },
+        ],
+        edges: [
+          { id: 's-n', source: 's', target: 'n', data: { label: 'Next', transition_speech_type: 'audio', transition_speech_recording_id: uuid } },
+          { id: 'n-e', source: 'n', target: 'e', data: { label: 'End', transition_speech_type: 'audio' } },
+        ],
+      },
+    };
+    const here = imported(document, { ...nobody, known: { ...nobody.known, clipUuids: new Set([uuid]) } });
+    expect(here.paths).toEqual(['nodes.1.data.recording_id', 'edges.1.data.transition_speech_type']);
+    expect(here.dropped[0]?.why).toMatch(/agent-stream clips add FILE\.wav/);
+    expect(nodeOf(here.agent, 's')).toMatchObject({ greeting_type: 'audio', greeting_recording_id: uuid });
+    expect(nodeOf(here.agent, 'n')).toEqual({ name: 'N', text: 'One moment.' });
+    expect(here.agent.workflow.edges.map(({ data }) => data)).toEqual([
+      { label: 'Next', transition_speech_type: 'audio', transition_speech_recording_id: uuid },
+      { label: 'End' },
+    ]);
+    const elsewhere = imported(document);
+    expect(elsewhere.paths).toEqual(expect.arrayContaining(['nodes.0.data.greeting_recording_id', 'nodes.0.data.greeting_type', 'edges.0.data.transition_speech_recording_id']));
+    expect(nodeOf(elsewhere.agent, 's')).not.toHaveProperty('greeting_type');
   });
 
   it('keeps what it refers to where it is here', () => {

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { asRecord, isRecord, type JsonRecord } from '../../base/json.js';
 import { MAX_EDGES, MAX_NODES } from '../nodes/shared.js';
+import { clipReferencesIn } from '../clip-references.js';
 import { workflowDocumentSchema } from '../schema.js';
 import { createDroppedReport, type Dropped } from './dropped.js';
 import { readEnvelope, type UnreadableExport } from './envelope.js';
@@ -60,8 +61,8 @@ function importDocument(document: unknown, context: ImportContext): unknown {
   return { nodes, edges: edges.map(({ edge }) => edge), ...(viewport.data === undefined ? {} : { viewport: viewport.data }) };
 }
 
-/** Most documents that are looked for. */
-const MAX_DOCUMENTS = 1000;
+/** Most documents, and most audio clips, that are looked for. */
+const MAX_REFERENCES = 1000;
 const uuidPattern = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The documents that an export's nodes name, as far as they are UUIDs; at most 1000. */
@@ -72,7 +73,14 @@ export function documentUuidsIn(given: JsonRecord): readonly string[] {
     const { document_uuids: uuids } = asRecord(asRecord(node)['data']);
     return Array.isArray(uuids) ? uuids.filter((uuid): uuid is string => typeof uuid === 'string' && uuidPattern.test(uuid)) : [];
   });
-  return [...new Set(named)].slice(0, MAX_DOCUMENTS);
+  return [...new Set(named)].slice(0, MAX_REFERENCES);
+}
+
+/** The audio clips that an export names, as far as they are UUIDs; at most 1000. */
+export function clipUuidsIn(given: JsonRecord): readonly string[] {
+  const envelope = readEnvelope(given, createDroppedReport());
+  const named = clipReferencesIn('document' in envelope ? envelope.document : null).map(({ recordingId }) => recordingId);
+  return [...new Set(named.filter((uuid) => uuidPattern.test(uuid)))].slice(0, MAX_REFERENCES);
 }
 
 /**

@@ -3,6 +3,7 @@ import { toolNameOf } from '../graph.js';
 import { edgelessTypes } from '../graph-checks.js';
 import { isNodeType, edgeSchema } from '../schema.js';
 import { checkEdgeSupport } from '../support-checks.js';
+import { keepClips } from './keep-clips.js';
 import { EDITOR_STATE, type ImportContext } from './import-node.js';
 import { prune } from './prune.js';
 
@@ -35,6 +36,7 @@ export function importEdge(given: unknown, index: number, context: ImportContext
   }
   for (const key of Object.keys(fields)) if (!edgeFields.has(key)) report.add(['edges', '*', key], fields[key], EDITOR_STATE);
   const data = Object.fromEntries(Object.entries(asRecord(fields['data'])).filter(([, value]) => value !== null && value !== ''));
+  keepClips(data, context.known.clipUuids, (field, value, why) => report.add(['edges', index, 'data', field], value, why, id));
   const pruned = prune(edgeSchema, { id, source, target, data }, (path, value, why) => report.add(['edges', index, ...path], value, why, id)) as Data;
   const parsed = edgeSchema.safeParse(pruned);
   const kept = asRecord(pruned['data']) as Data;

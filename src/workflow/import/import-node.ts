@@ -2,12 +2,14 @@ import { asRecord, isRecord, type JsonRecord } from '../../base/json.js';
 import { isNodeType, nodeSchemas, type NodeType } from '../schema.js';
 import { checkNodeSupport } from '../support-checks.js';
 import type { DroppedReport } from './dropped.js';
+import { keepClips } from './keep-clips.js';
 import { prune } from './prune.js';
 
 /** What the server that imports has, and an export may refer to. */
 export interface KnownReferences {
   readonly toolUuids: ReadonlySet<string>;
   readonly documentUuids: ReadonlySet<string>;
+  readonly clipUuids: ReadonlySet<string>;
 }
 
 /** How nodes and edges are read. */
@@ -111,6 +113,7 @@ function translate(type: NodeType, given: JsonRecord, context: ImportContext, dr
   }
   keepKnown(data, 'tool_uuids', context.known.toolUuids, drop);
   keepKnown(data, 'document_uuids', context.known.documentUuids, drop);
+  keepClips(data, context.known.clipUuids, drop);
   keepKnownFilters(data, context.known.toolUuids, drop);
   renameVariables(data, drop);
   return data;
