@@ -13,6 +13,7 @@ import type { ProviderCall, ProviderControl, ProviderModule } from '../telephony
 import type { WorkflowSettings } from '../workflow/settings.js';
 import type { WorkflowState } from '../workflow/engine.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
+import { attachClips } from '../workflow/attach-clips.js';
 import { withGreeting } from '../workflow/pre-call-fetch.js';
 import { startWorkflow } from '../workflow/step.js';
 import { mergeVariables } from '../workflow/variables.js';
@@ -20,12 +21,14 @@ import { callContextOf, type CallContext, type StreamRequest } from './call-requ
 import { CallSession } from './call-session.js';
 import { openLegs, type OpenLegs } from './legs.js';
 import { fetchBeforeCall, isFetched, type PreCallResult } from './pre-call-fetch.js';
+import type { ClipResolver } from './clip-resolver.js';
 import type { PhraseCache } from './phrase-cache.js';
 import type { KnowledgeResolver } from './knowledge-resolver.js';
 import { openRecorder } from './recorder.js';
 import type { Recordings } from './recordings.js';
 import type { ToolRunner } from './tools/run-tool.js';
 import type { TransferDesk } from './transfer-desk.js';
+import { whileRinging } from './ring-back.js';
 import { turnOptionsOf } from './turn-settings.js';
 import type { WarmUps } from './warm-ups.js';
 import type { ModelResolver, WorkflowResolver } from './resolvers.js';
@@ -46,6 +49,8 @@ export interface AnswerPorts {
   readonly models: ModelResolver;
   /** Documents that agents answer from. */
   readonly documents: KnowledgeResolver;
+  /** Recordings that agents play. */
+  readonly clips: ClipResolver;
   /** What runs the tools of an organization. */
   readonly toolsOf: (organizationId: string) => ToolRunner;
   readonly warmUps: WarmUps;
@@ -89,6 +94,9 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
   const call = { sessionId: start.sessionId, account };
   const { graph: plainGraph, settings } = ports.workflows.of(callable);
   const attaching = ports.documents.attach(callable.agent.organizationId, plainGraph, ({ code, message }) => events.append('knowledge-failed', { code, message }, 0));
+  const openingClips = ports.clips.open(callable.agent.organizationId, plainGraph.recordingIds, (recordingId, code) =>
+    events.append('audio-clip-missing', { recording_id: recordingId, code }, 0),
+  );
   const models = await ports.models.resolve(callable, settings);
   const open = () => openLegs(models, { language: settings.language, keyterms: settings.dictionary });
   const warmUp = ports.warmUps.take(callable.agent.uuid);
@@ -102,8 +110,9 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
     await validateSession(control, call, stream.closed, events);
     await bindSession(minted, { start, config, context, recordingRetention: retentionOf(settings, ports.recordings) }, store);
     legs ??= open();
-    const fetched = await (early ?? askBefore());
-    const begin = beginningOf(fetched, { minted, graph: await attaching, context }, ports);
+    const fetched = await awaitFetch(early ?? askBefore(), { minted, context }, ports);
+    const { clips, sounds } = await openingClips;
+    const begin = beginningOf(fetched, { minted, graph: attachClips(await attaching, clips), context }, ports);
     // Not before the call is one: what is refused leaves no file, open or on disk.
     const recorder = await openRecorder(settings.recording.enabled ? ports.recordings.pathOf(run) : null, (error) =>
       events.append('recording-failed', { message: error.message }, 0),
@@ -126,6 +135,7 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
       recorder,
       events,
       phrases: ports.phrases,
+      clips: sounds,
       metronome: ports.metronome,
       voiceActivity: ports.voiceActivity,
       transfers: ports.transfers.of(provider.name),
@@ -153,6 +163,17 @@ function startPreCallFetch(
   const { preCallFetch: plan } = graph;
   if (plan === null || !isFetched(plan, facts)) return null;
   return fetchBeforeCall(plan, facts, { clock, fetch: documentFetch, signal: stream.closed });
+}
+
+/** Who calls hears ringing where it takes long; who was called does not: the call is theirs already. */
+function awaitFetch(
+  fetching: Promise<PreCallResult> | null,
+  { minted, context }: { minted: MintedCall; context: CallContext },
+  ports: AnswerPorts,
+): Promise<PreCallResult> | null {
+  const { stream, provider } = minted;
+  if (fetching === null || context.initialContext['direction'] === 'outbound') return fetching;
+  return whileRinging(fetching, { ...ports, stream, capabilities: provider.dialect.capabilities });
 }
 
 /** Where the conversation begins: as the document says, with what was fetched laid over it. */

@@ -17,6 +17,7 @@ import type { WorkflowGraph } from '../workflow/graph.js';
 import type { Variables, WorkflowState } from '../workflow/engine.js';
 import type { WorkflowSettings } from '../workflow/settings.js';
 import type { CallUsage } from './call-log.js';
+import type { ClipSounds } from './clip-resolver.js';
 import type { OpenLegs } from './legs.js';
 import type { PhraseCache } from './phrase-cache.js';
 import type { Recorder } from './recorder.js';
@@ -65,6 +66,8 @@ export interface CallOptions {
   readonly recorder: Recorder;
   readonly events: EventWriter;
   readonly phrases: PhraseCache;
+  /** Of the recordings that the graph has attached. */
+  readonly clips: ClipSounds;
   readonly metronome: Metronome;
   readonly voiceActivity: VoiceActivity;
   readonly transfers: TransferMailboxes;

@@ -210,14 +210,14 @@ export class CallSession {
   }
 
   #createDialogue(voicemail: VoicemailWatch): Dialogue {
-    const { graph, workflowState, clock, models, tools, legs, phrases, settings } = this.#options;
+    const { graph, workflowState, clock, models, tools, legs, phrases, clips, settings } = this.#options;
     return createDialogue({
       functions: openCallFunctions({ graph, runner: tools, signal: this.#exit.signal, onNews: (news) => this.#record(...newsRecord(news)) }),
       initialState: workflowState,
       clock,
       model: models.llm,
       responder: legs.responder,
-      voice: { product: legs.voiceProduct, language: settings.language, stream: legs.voice, phrases },
+      voice: { product: legs.voiceProduct, language: settings.language, stream: legs.voice, phrases, clips },
       playout: this.#playout,
       signal: this.#exit.signal,
       listener: {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { AgentVersion, ChatBounds, ChatPlace, ClaimedChat, Store } from '../store/store.js';
+import { attachClips } from '../workflow/attach-clips.js';
 import { mergeVariables } from '../workflow/variables.js';
 import { chatOf, standingOf, type Chat, type ChatRecord, type ChatTurn } from './chat-record.js';
 import { createDryTools } from './dry-tools.js';
@@ -54,7 +55,7 @@ export interface ChatDesk {
 
 /** What chats run with. */
 export interface ChatDeskPorts {
-  readonly store: Pick<Store, 'agents' | 'tools' | 'chats'>;
+  readonly store: Pick<Store, 'agents' | 'tools' | 'chats' | 'audioClips'>;
   readonly models: ModelResolver;
   readonly documents: KnowledgeResolver;
   readonly toolsOf: (organizationId: string) => ToolRunner;
@@ -78,7 +79,8 @@ export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
   async function portsOf(organizationId: string, version: AgentVersion, { toolStubs }: ChatRecord, signal: AbortSignal): Promise<ChatPorts> {
     const compiled = compileVersion({ version, tools: await store.tools.list(organizationId) });
     const failures: AgentStreamError[] = [];
-    const graph = await ports.documents.attach(organizationId, compiled.graph, (error) => void failures.push(error));
+    const plainGraph = attachClips(compiled.graph, await store.audioClips.find(organizationId, compiled.graph.recordingIds));
+    const graph = await ports.documents.attach(organizationId, plainGraph, (error) => void failures.push(error));
     if (failures[0] !== undefined) throw failures[0];
     const { model } = await openJudgeModel(ports.models, { organizationId, settings: version.settings, model: null });
     const runner = ports.toolsOf(organizationId);

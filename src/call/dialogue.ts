@@ -75,6 +75,8 @@ export interface Dialogue {
   say(text: string): boolean;
   /** Says words instead of those that the voice lost. */
   apologise(text: string): void;
+  /** From now on nothing is said but a farewell: somebody else is to be let out. */
+  fallSilent(): void;
   /** Last words that are not the workflow's; then the call is hung up. False where it is saying its goodbye already. */
   sayFarewell(text: string, reason: HangUpReason): boolean;
   /** Stops the reply; the conversation keeps what was heard of it. */
@@ -106,8 +108,8 @@ class CallDialogue implements Dialogue {
   readonly #instant: InstantActions;
   readonly #tools: ToolDesk;
   #state: WorkflowState;
-  /** `leaving`: the last words are being said, whatever the workflow would make of what happens now. */
-  #stage: 'talking' | 'leaving' | 'closed' = 'talking';
+  /** `silent`: the workflow learns nothing more, and nothing but a farewell is said. `leaving`: the last words are being said, whatever the workflow would make of what happens now. */
+  #stage: 'talking' | 'silent' | 'leaving' | 'closed' = 'talking';
   #live: LiveReply | null = null;
   readonly #replies: Replies;
   /** When the caller began to wait for the reply that the voice lost. */
@@ -150,6 +152,8 @@ class CallDialogue implements Dialogue {
   }
 
   feed(event: WorkflowEvent, turnId?: number): void {
+    // Nobody is there to say goodbye to.
+    if (this.#stage === 'silent' && event.type === 'end-requested') return this.#act([{ type: 'hang-up', reason: event.reason }]);
     if (this.#stage !== 'talking') return;
     if (this.#live !== null && this.#wouldSpeak(event)) this.#giveWay(this.#live);
     const actions = this.#advance(event);
@@ -179,8 +183,16 @@ class CallDialogue implements Dialogue {
     this.#sayBetween(text, { waitingSinceMs: this.#lostWaitSinceMs });
   }
 
+  fallSilent(): void {
+    if (this.#stage !== 'talking') return;
+    this.#stage = 'silent';
+    this.#instant.close();
+    this.dropPrepared();
+    this.#drop();
+  }
+
   sayFarewell(text: string, reason: HangUpReason): boolean {
-    if (this.#isEnding()) return false;
+    if (this.#stage !== 'silent' && this.#isEnding()) return false;
     this.#stage = 'leaving';
     this.#drop();
     this.#speak([{ type: 'say', text, allowInterrupt: false }], [{ type: 'hang-up', reason }], { turnId: null, isWorkflowReply: false });

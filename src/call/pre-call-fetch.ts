@@ -4,7 +4,7 @@ import { parseJsonRecord } from '../base/json.js';
 import type { PreCallFetch } from '../workflow/graph.js';
 import { readPreCallAnswer, type PreCallAnswer } from '../workflow/pre-call-fetch.js';
 
-/** The caller hears nothing meanwhile: no answer is waited for any longer. */
+/** The caller hears no more than ringing meanwhile: no answer is waited for any longer. */
 export const PRE_CALL_FETCH_LIMIT_MS = 10_000;
 /** Largest answer that is read. */
 const MAX_ANSWER_BYTES = 64_000;

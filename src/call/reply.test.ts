@@ -33,7 +33,7 @@ function begin(actions: readonly SpeechAction[], options: SetUp = {}) {
       id: 'reply-1',
       clock,
       responder: createWrittenResponder(model),
-      voice: { product, language: 'en', stream: product.open({ language: 'en', signal }), phrases: createPhraseCache() },
+      voice: { product, language: 'en', stream: product.open({ language: 'en', signal }), phrases: createPhraseCache(), clips: new Map() },
       waitingSinceMs: clock.nowMs(),
       signal,
     },

@@ -172,7 +172,7 @@ class SpokenReply implements Reply {
 
   async #run(): Promise<void> {
     for (let action = this.#queue.shift(); action !== undefined && !this.#signal.aborted; action = this.#queue.shift()) {
-      if (action.type === 'say') await this.#speaker.say(action.text);
+      if (action.type === 'say') await this.#speaker.say(action.text, action.clipId);
       else if (action.type === 'play-tones') this.#speaker.play(keyTones(action.digits));
       else this.#queue.push(...(await (action.type === 'ask-model' ? this.#askModel(action) : this.#awaitTools(action))));
     }

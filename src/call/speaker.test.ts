@@ -13,7 +13,7 @@ function setUp(script: (index: number) => UtteranceScript = () => ({}), phrases 
   const clock = createVirtualClock();
   const product = createScriptedTextToSpeech(clock, script);
   const stream = product.open({ language: 'en', signal: new AbortController().signal });
-  const voice: Voice = { product, language: 'en', stream, phrases };
+  const voice: Voice = { product, language: 'en', stream, phrases, clips: new Map([['welcome', new Uint8Array(1600)]]) };
   const log: string[] = [];
   let bytes = 0;
   const speaker = createSpeaker(voice, {
@@ -54,6 +54,19 @@ describe('fixed words', () => {
     expect(second.log).toEqual(['first-byte']);
     expect(second.product.spoken).toEqual([]);
     expect(second.speaker.vendorChars).toBe(0);
+  });
+
+  it('are the clip in which they are said: whole, at once, without the voice; without the clip they are spoken', async () => {
+    const { clock, product, speaker, log, bytes } = setUp();
+    await speaker.say(TEXT, 'welcome');
+    expect(speaker.segments).toMatchObject([{ text: TEXT, startMs: 0, audioMs: 200, isComplete: true }]);
+    expect([bytes(), product.spoken, log, speaker.vendorChars, speaker.hasSpoken]).toEqual([1600, [], ['first-byte'], 0, false]);
+    // A model that speaks is told of them.
+    expect(speaker.takeSaid(Infinity)).toEqual([TEXT]);
+    const spoken = outcomeOf(speaker.say(TEXT, 'gone'));
+    await clock.advance(5000);
+    expect(spoken.result).toBe('done');
+    expect(speaker.segments[1]).toMatchObject({ startMs: 200, audioMs: BYTES / 8 });
   });
 
   it('follow each other in the reply’s audio', async () => {
@@ -194,7 +207,7 @@ describe('a fault of this program', () => {
       },
       close: () => undefined,
     };
-    const speaker = createSpeaker({ product, language: 'en', stream, phrases: createPhraseCache() }, {
+    const speaker = createSpeaker({ product, language: 'en', stream, phrases: createPhraseCache(), clips: new Map() }, {
       append() {
         throw new TypeError('broken');
       },

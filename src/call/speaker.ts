@@ -1,6 +1,7 @@
 import { mulawDurationMs } from '../audio/frame.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { TextToSpeech, TextToSpeechEvent, TextToSpeechStream, Utterance } from '../speech/text-to-speech.js';
+import type { ClipSounds } from './clip-resolver.js';
 import { heardText, type SpokenSegment } from './heard-text.js';
 import type { PhraseCache } from './phrase-cache.js';
 
@@ -23,6 +24,8 @@ export interface Voice {
   readonly language: string;
   readonly stream: TextToSpeechStream;
   readonly phrases: PhraseCache;
+  /** Recordings that are played in place of words. */
+  readonly clips: ClipSounds;
 }
 
 /** Speaks one reply, segment after segment, and remembers which words lie where in its audio. */
@@ -33,10 +36,10 @@ export interface Speaker {
   /** True once the vendor gave audio: cached phrases prove nothing of it. */
   readonly hasSpoken: boolean;
   /**
-   * Speaks fixed words, from the cache where they are known. Resolves when their audio is complete.
+   * Speaks fixed words: as the clip in which they are said, else from the cache where they are known. Resolves when their audio is complete.
    * @throws AgentStreamError `vendor-*`
    */
-  say(text: string): Promise<void>;
+  say(text: string, clipId?: string): Promise<void>;
   /** Adds ready audio that has no words. */
   play(audio: Uint8Array): void;
   /** Begins a segment whose text streams in, and is spoken by the voice. */
@@ -110,8 +113,10 @@ class ReplySpeaker implements Speaker {
     return `${cacheKey}\u0000${this.#voice.language}`;
   }
 
-  async say(text: string): Promise<void> {
+  async say(text: string, clipId?: string): Promise<void> {
     const segment = this.#openSegment(text, { kind: 'fixed', isTaken: false });
+    const clip = clipId === undefined ? undefined : this.#voice.clips.get(clipId);
+    if (clip !== undefined) return this.#addReady(segment, clip);
     if (this.#sayCached(segment, [this.#voice.product.cacheKey])) return;
     await this.#speakText(segment)
       .catch((error: unknown) => this.#respeakOnce(segment, error))
@@ -127,17 +132,14 @@ class ReplySpeaker implements Speaker {
     for (const cacheKey of cacheKeys) {
       const audio = phrases.get(this.#keyOf(cacheKey), segment.text);
       if (audio === undefined) continue;
-      this.#addAudio(segment, audio);
-      segment.isComplete = true;
+      this.#addReady(segment, audio);
       return true;
     }
     return false;
   }
 
   play(audio: Uint8Array): void {
-    const segment = this.#openSegment('', { kind: 'written' });
-    this.#addAudio(segment, audio);
-    segment.isComplete = true;
+    this.#addReady(this.#openSegment('', { kind: 'written' }), audio);
   }
 
   stream(): StreamedSegment {
@@ -211,6 +213,12 @@ class ReplySpeaker implements Speaker {
     const segment = { text, startMs: this.#totalMs, audioMs: 0, isComplete: false, origin };
     this.segments.push(segment);
     return segment;
+  }
+
+  /** The segment's whole audio. */
+  #addReady(segment: MutableSegment, audio: Uint8Array): void {
+    this.#addAudio(segment, audio);
+    segment.isComplete = true;
   }
 
   #addAudio(segment: MutableSegment, audio: Uint8Array): void {

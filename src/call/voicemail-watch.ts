@@ -62,9 +62,7 @@ export function watchForVoicemail(options: VoicemailWatchOptions): VoicemailWatc
 
   /** With the floor closed nothing the other side says is a turn, and nobody is asked whether they are there. */
   const fallSilent = () => {
-    const { phase } = floor.state;
-    dialogue().dropPrepared();
-    if ('replyId' in phase) dialogue().discard(phase.replyId);
+    dialogue().fallSilent();
     floor.dispatch({ type: 'call-ended', atMs: nowMs() });
   };
   const run = (effect: VoicemailEffect) => {

@@ -10,6 +10,7 @@ import type { Log } from '../base/log.js';
 import { openAgentCache } from '../call/agent-cache.js';
 import { createCallDirectory, type CallDirectory } from '../call/call-directory.js';
 import { createChatDesk } from '../call/chat-desk.js';
+import { createClipResolver } from '../call/clip-resolver.js';
 import { createPhraseCache } from '../call/phrase-cache.js';
 import { openJudgeModel } from '../call/judge-models.js';
 import { openRecordings, type Recordings } from '../call/recordings.js';
@@ -179,6 +180,7 @@ async function composeNode(
     warmUps: createWarmUps(),
     shutdown: shutdown.signal,
     documents,
+    clips: createClipResolver(store.audioClips),
     toolsOf,
     ...callCounters(metrics),
   });

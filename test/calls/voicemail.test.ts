@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { expectCleanEnd } from '../support/virtual/call-invariants.js';
 import { amplitudeAt, lineSound, music, talker, tone } from '../support/virtual/line-sounds.js';
+import { edge, node } from '../support/workflow-call.js';
 import { answerVirtualCall, type VirtualCall, type VirtualCallOptions } from '../support/virtual/virtual-call.js';
 
 const MESSAGE = 'This is the clinic. Please call us back.';
@@ -53,6 +54,41 @@ describe('a voicemail system', () => {
     const { atMs } = await call.untilEvent('voicemail-message-begun');
     expect(atMs - call.carrier.voiceEndMs).toBeLessThan(3500);
     await expectCleanEnd(call, 'voicemail');
+  });
+
+  it('hears nothing while the beep is waited for: no greeting, check or answer, whatever comes', async () => {
+    const call = await answered({
+      settings: { ...leaving, max_user_idle_timeout: 3 },
+      nodes: [
+        node('start', 'startCall', { greeting: 'Hello.', delayed_start: true, delayed_start_duration: 5 }),
+        node('keys', 'collectDigits', { prompt: 'Your number?' }),
+        node('end', 'endCall'),
+      ],
+      edges: [edge('start', 'keys', { when: { digits: '1' } }), edge('keys', 'end')],
+      passes: [],
+    });
+    call.carrier.says('Please leave a message after the tone.');
+    await call.untilEvent('voicemail-detected');
+    // A greeting that goes on for as long as the wait for the caller, and for idle checks.
+    call.carrier.says('We are away for the whole of this week and back on Monday at nine as we always are');
+    await call.advance(1000);
+    call.carrier.presses('1');
+    await expect(call.session.command({ type: 'say', text: 'Hello?' })).rejects.toMatchObject({ code: 'run-not-live' });
+    await call.untilEvent('voicemail-message-begun');
+    expect(call.clock.nowMs()).toBeGreaterThan(6000);
+    await expectCleanEnd(call, 'voicemail');
+    expect(call.transcript().filter((line) => line.startsWith('agent: '))).toEqual([`agent: ${MESSAGE}`]);
+    expect(call.llm.requests).toEqual([]);
+    expect(call.eventsOf('caller-idle')).toEqual([]);
+  });
+
+  it('is not said goodbye to when the server drains before the beep', async () => {
+    const call = await answered({ settings: leaving });
+    call.carrier.says('Please leave a message after the tone.');
+    await call.untilEvent('voicemail-detected');
+    call.session.requestEnd('drained');
+    await expectCleanEnd(call, 'drained');
+    expect(call.transcript().filter((line) => line.startsWith('agent: ') && !line.endsWith('—'))).toEqual([]);
   });
 
   it('that never ends its greeting is hung up without a message', async () => {

@@ -159,8 +159,8 @@ export interface ScriptedTextToSpeech extends TextToSpeech {
   /** Utterances that were called off while the voice was still speaking them. */
   readonly cutUtterances: number;
   readonly isOpen: boolean;
-  /** Voices that are heard in the same call. */
-  readonly others: ScriptedTextToSpeech[];
+  /** Voices and recordings that are heard in the same call. */
+  readonly others: Pick<ScriptedTextToSpeech, 'locate'>[];
   /** Which text and character a frame of this voice, or of one of the others, speaks. */
   locate(frame: Uint8Array): { readonly utterance: number; readonly text: string; readonly char: number } | null;
 }
@@ -170,7 +170,7 @@ export function createScriptedTextToSpeech(clock: Clock, script: (index: number)
   const texts: string[] = [];
   const live = new Set<object>();
   const places = new Map<number, { utterance: number; char: number }>();
-  const others: ScriptedTextToSpeech[] = [];
+  const others: Pick<ScriptedTextToSpeech, 'locate'>[] = [];
   let nextTag = firstTag;
   let cutUtterances = 0;
   let isOpen = false;

@@ -18,6 +18,7 @@ import type { CascadedModels, ModelChoice, ResolvedModels, SpeechToSpeechModels 
 import { createWorkMeter } from '../../../src/speech/work-meter.js';
 import { cloudonixDialect } from '../../../src/telephony/cloudonix/dialect.js';
 import { openMediaStream, type MediaStream } from '../../../src/telephony/media-stream.js';
+import { attachClips } from '../../../src/workflow/attach-clips.js';
 import { attachDocuments, type AttachedDocument } from '../../../src/workflow/attach-documents.js';
 import { parseSettings } from '../../../src/workflow/settings.js';
 import type { CallableTool } from '../../../src/workflow/tools/callable-tool.js';
@@ -34,6 +35,7 @@ import {
   type ScriptedTextToSpeech,
   type UtteranceScript,
 } from './scripted-speech.js';
+import type { TaggedClip } from './tagged-clip.js';
 import { VirtualCarrier, type MarkEcho } from './virtual-carrier.js';
 
 /** What the agent of a virtual call says first, unless the test has a document of its own. */
@@ -59,6 +61,8 @@ export interface VirtualCallOptions {
   readonly toolPorts?: Partial<ToolPorts>;
   /** Documents that nodes name by UUID. */
   readonly documents?: readonly AttachedDocument[];
+  /** Recordings that the document names, with their sound. */
+  readonly clips?: readonly TaggedClip[];
   /** The model's passes, in order. */
   readonly passes?: readonly PassScript[];
   readonly stt?: ScriptedSpeechToTextOptions;
@@ -180,7 +184,9 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
   const metronome = createMetronome(clock);
   const settings = settingsOf(options);
   const plainGraph = graphOf(options.nodes ?? defaultNodes, options.edges ?? defaultEdges, { settings, tools: toolsOf(...(options.tools ?? [])) });
-  const graph = attachDocuments(plainGraph, options.documents ?? []);
+  const clips = options.clips ?? [];
+  tts.others.push(...clips);
+  const graph = attachClips(attachDocuments(plainGraph, options.documents ?? []), clips);
   const plain = { kind: 'cascaded' as const, stt, llm, tts, choice: { stt: choice, llm: choice, tts: choice }, fallovers: createFalloverFeed(), meter: createWorkMeter() };
   const vendors = { clock, stt, tts, llm, wordEndingIn };
   const models: ResolvedModels = options.realtime?.(vendors) ?? { ...plain, ...options.compose?.(vendors) };
@@ -215,6 +221,7 @@ export async function answerVirtualCall(options: VirtualCallOptions = {}): Promi
     recorder,
     events: writer,
     phrases: options.phrases ?? createPhraseCache(),
+    clips: new Map(clips.map(({ uuid, audio }) => [uuid, audio])),
     metronome,
     voiceActivity: energyVoiceActivity,
     transfers: desk,
