@@ -96,6 +96,15 @@ export const documentShape = z.looseObject({
   created_at: z.string(),
 });
 
+/** A recording that agents play. */
+export const audioClipShape = z.looseObject({
+  uuid: z.string(),
+  name: z.string(),
+  transcript: z.string(),
+  duration_ms: z.number(),
+  created_at: z.string(),
+});
+
 /** A part of a document that answers a query. */
 export const passageShape = z.looseObject({
   document_name: z.string(),

@@ -24,6 +24,7 @@ const commandEntries: readonly CommandEntry[] = [
   { name: 'runs', summary: 'list, follow and show runs', load: () => import('./commands/runs.js') },
   { name: 'chat', summary: 'talk with an agent of the server in writing', load: () => import('./commands/chat.js') },
   { name: 'eval', summary: 'play written conversations with an agent and judge its answers', load: () => import('./commands/eval.js') },
+  { name: 'clips', summary: 'upload, list and delete recordings that agents play', load: () => import('./commands/clips.js') },
   { name: 'documents', summary: 'upload, list, search and delete what agents answer from', load: () => import('./commands/documents.js') },
   { name: 'keys', summary: 'list, create and delete API keys', load: () => import('./commands/keys.js') },
   { name: 'doctor', summary: 'check this machine, the configuration and the server', load: () => import('./commands/doctor.js') },

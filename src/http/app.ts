@@ -13,6 +13,7 @@ import { agentImportRoutes } from './routes/agent-import.js';
 import { agentVersionRoutes } from './routes/agent-versions.js';
 import { agentRoutes } from './routes/agents.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
+import { audioClipRoutes } from './routes/audio-clips.js';
 import { chatRoutes } from './routes/chats.js';
 import { documentRoutes } from './routes/documents.js';
 import { operationRoutes } from './routes/operations.js';
@@ -55,6 +56,7 @@ function protectedRoutes(services: AppServices, authenticator: Authenticator): r
     apiKeyRoutes(services, authenticator),
     vendorCredentialRoutes(services),
     documentRoutes(services),
+    audioClipRoutes(services),
     toolRoutes(services),
     webhookEndpointRoutes(services),
     webhookDeliveryRoutes(services),

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { encodeWav } from '../../src/audio/wav.js';
 import { anyList, anyText, finaliseRun, mintRun, type ApiAnswer, type ApiTest } from './api-harness.js';
 
 /** Marks that must never come back in an answer, nor stand in a log line. */
@@ -24,6 +25,7 @@ export interface World {
   readonly webhookEndpointId: string;
   readonly webhookDeliveryId: string;
   readonly documentUuid: string;
+  readonly clipUuid: string;
   readonly chatId: string;
   readonly userId: string;
 }
@@ -55,6 +57,17 @@ const operation = (id: string, status: number, rest: Partial<Operation> = {}): O
   path: () => id.split(' ')[1] ?? '',
   ...rest,
 });
+
+/** A WAV file of 8 kHz and 8 bits, each byte of which is a character of ASCII: so many samples up to 91. */
+function asciiWav(samples: number): string {
+  const header = encodeWav({ sampleRateHz: 8000, channels: [new Int16Array(0)] });
+  header.writeUInt16LE(8, 34);
+  header.writeUInt32LE(8000, 28);
+  header.writeUInt16LE(1, 32);
+  header.writeUInt32LE(36 + samples, 4);
+  header.writeUInt32LE(samples, 40);
+  return header.toString('latin1') + '@'.repeat(samples);
+}
 
 const agent = (suffix: string) => (world: World) => `/api/v1/agents/${world.agentUuid}${suffix}`;
 const run = (suffix: string) => (world: World) => `/api/v1/runs/${world.runId}${suffix}`;
@@ -276,6 +289,27 @@ export const operations: readonly Operation[] = [
     check: ({ json }) => expect(json.items).toMatchObject([{ document_name: 'Handbook.txt', page: 2, position: 0, text: 'Open from nine to five.' }]),
   }),
   operation('DELETE /api/v1/documents/{uuid}', 204, { path: (world) => `/api/v1/documents/${world.documentUuid}` }),
+  operation('POST /api/v1/audio-clips', 201, {
+    path: () => '/api/v1/audio-clips?name=Jingle&transcript=Ding%20dong',
+    file: { content: asciiWav(80), type: 'audio/wav' },
+    check: ({ json, headers }) => {
+      expect(json).toMatchObject({ uuid: anyText, name: 'Jingle', transcript: 'Ding dong', duration_ms: 10, created_at: anyText });
+      expect(headers.get('location')).toBe(`/api/v1/audio-clips/${String(json['uuid'])}`);
+    },
+  }),
+  operation('GET /api/v1/audio-clips', 200, { check: ({ json }) => expect(json.items?.map(({ name }) => name)).toEqual(['Jingle', 'Welcome']) }),
+  operation('GET /api/v1/audio-clips/{uuid}', 200, {
+    path: (world) => `/api/v1/audio-clips/${world.clipUuid}`,
+    check: ({ json }) => expect(json).toMatchObject({ name: 'Welcome', transcript: 'Welcome.', duration_ms: 20 }),
+  }),
+  operation('GET /api/v1/audio-clips/{uuid}/audio', 200, {
+    path: (world) => `/api/v1/audio-clips/${world.clipUuid}/audio`,
+    check: ({ text, headers }) => {
+      expect(headers.get('content-type')).toBe('audio/wav');
+      expect(text).toMatch(/^RIFF[^]*WAVEfmt [^]*data[^]{4}U{160}$/);
+    },
+  }),
+  operation('DELETE /api/v1/audio-clips/{uuid}', 204, { path: (world) => `/api/v1/audio-clips/${world.clipUuid}` }),
   operation('POST /api/v1/tools', 201, {
     body: { name: 'Add Up', description: 'Adds.', kind: 'calculator', filler: { text: 'Let me see.' } },
     check: ({ json, headers }) => {
@@ -399,6 +433,7 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
     { name: 'Handbook.txt', mimeType: 'text/plain', sizeBytes: 23, mode: 'retrieval', textLength: 23 },
     [{ position: 0, heading: ['Hours'], page: 2, text: 'Open from nine to five.' }],
   );
+  const clip = await store.audioClips.create(alice.organizationId, { name: 'Welcome', transcript: 'Welcome.', durationMs: 20 }, new Uint8Array(160).fill(0x55));
   const run = await mintRun(store, alice, agentUuid);
   const liveRun = await mintRun(store, alice, agentUuid);
   await store.runs.appendEvents(run.id, [
@@ -423,6 +458,7 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
     webhookEndpointId: String(webhook['id']),
     webhookDeliveryId: delivery?.id ?? '',
     documentUuid: document.uuid,
+    clipUuid: clip.uuid,
     chatId: String((await post(`/api/v1/agents/${agentUuid}/chats`, {}))['id']),
     userId: alice.userId,
   };

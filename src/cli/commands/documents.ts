@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Option } from 'commander';
 import { documentShape, pageOf, passageShape, readAnswer } from '../api-shapes.js';
-import { CliError } from '../cli-error.js';
 import type { CliContext, RegisterCommand } from '../command.js';
 import { connect, withServerOption, type ConnectionOptions } from '../connection.js';
-import { exitCodes } from '../exit-codes.js';
 import { formatTime } from '../format.js';
+import { readUpload } from '../read-upload.js';
 
 const help = `
 Examples:
@@ -18,17 +16,9 @@ Examples:
 An agent's node names documents by UUID: document_uuids (docs/knowledge.md).
 `;
 
-function readFile(path: string): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(readFileSync(path));
-  } catch (error) {
-    throw new CliError(exitCodes.usage, `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}
-
 /** One after the other: the server reads one at a time. */
 async function addFiles(paths: readonly string[], options: ConnectionOptions & { mode: string }, context: CliContext): Promise<void> {
-  const files = paths.map((path) => ({ name: basename(path), bytes: readFile(path) }));
+  const files = paths.map((path) => ({ name: basename(path), bytes: readUpload(path) }));
   for (const { name, bytes } of files) {
     const answer = await connect(options, context).request('POST', '/documents', { query: { name, mode: options.mode }, file: bytes });
     const { uuid, chunk_count: parts } = readAnswer(documentShape, answer, 'add document');
