@@ -3,6 +3,7 @@ import { hasEnded, startCallServer, type CallServer } from '../support/call-serv
 import { media, placeStream, stop } from '../support/stream-carrier.js';
 import { waitUntil } from '../support/wait-for.js';
 import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
+import { ringBack } from '../../src/audio/ring-back.js';
 import type { Run } from '../../src/store/store.js';
 
 let receiver: WebhookReceiver;
@@ -75,6 +76,32 @@ describe('a call whose agent fetches before it begins', () => {
     expect(greeting).toBe('Hello stranger.');
     expect(event?.['message']).toMatch(message);
     expect(run).toMatchObject({ state: 'completed', endReason: 'caller_hangup' });
+  });
+
+  it.each([
+    ['rings for a caller who waits, until the greeting', 'inbound', true],
+    ['is silent for somebody who was called', 'outbound-api', false],
+  ])('%s', async (_name, direction, rings) => {
+    const answers: (() => void)[] = [];
+    receiver.answer((_message, response) => void answers.push(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{"name":"Ada"}')));
+    const tenant = await server.createTenant();
+    const start = { name: 'Start', prompt: 'Help.', greeting: 'Hello {{name}}.', pre_call_fetch_mode: 'always', pre_call_fetch_url: `${receiver.url}/who` };
+    const agent = await server.createAgent({ tenant, workflow: { nodes: [{ id: 's', type: 'startCall', data: start }], edges: [] } });
+    const carrier = await placeStream(server, server.streamUrl(agent.uuid), { tenant, start: { context: direction } });
+    await waitUntil('the request', () => answers.length > 0);
+    const mediaFrames = () => carrier.received.filter(({ event }) => event === 'media').map((message) => Buffer.from((message['media'] as { payload: string }).payload, 'base64'));
+    if (rings) await waitUntil('the ring', () => mediaFrames().length >= 10);
+    else await server.waitForRun(agent, ({ sessionId }) => sessionId !== null).then(() => new Promise((resolve) => setTimeout(resolve, 800)));
+    const heardBefore = Buffer.concat(mediaFrames());
+    expect(heardBefore.equals(Buffer.from(ringBack.subarray(0, heardBefore.length)))).toBe(true);
+    expect(heardBefore.length > 0).toBe(rings);
+    answers[0]?.();
+    const live = await server.waitForRun(agent, ({ state }) => state === 'running');
+    await waitUntil('the greeting to be heard', async () => (await server.eventsOf(live)).some(({ type }) => type === 'agent-said'));
+    expect(carrier.received.filter(({ event }) => event === 'clear')).toHaveLength(rings ? 1 : 0);
+    carrier.send(media(), stop);
+    await carrier.closed;
+    expect((await server.endedRun(agent)).endReason).toBe('caller_hangup');
   });
 
   it('of another direction is not asked about', async () => {
