@@ -179,9 +179,7 @@ async function composeNode(
     ...{ models, documentFetch: egress?.fetch ?? fetch },
     warmUps: createWarmUps(),
     shutdown: shutdown.signal,
-    documents,
-    clips: createClipResolver(store.audioClips),
-    toolsOf,
+    ...{ documents, clips: createClipResolver(store.audioClips), toolsOf },
     ...callCounters(metrics),
   });
   disposal.add(() => endpoint.close());

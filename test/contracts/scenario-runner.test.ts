@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeWav } from '../../src/audio/wav.js';
 import { systemClock } from '../../src/base/clock.js';
 import { hasPassed, type ScenarioResult } from '../../src/cli/evaluation/scenario-runner.js';
 import { readEvaluationFile } from '../../src/cli/evaluation/scenario-file.js';
@@ -10,6 +11,7 @@ import { startEvaluationStage, testOutput, type EvaluationStage } from '../suppo
 import { edge, node } from '../support/workflow-call.js';
 
 const toolUuid = '0198a7c2-5f3e-7c41-9d0a-3b6e5d1c2f41';
+const clipUuid = '0198a7c2-5f3e-7c41-9d0a-3b6e5d1c2f42';
 
 /** Brisk, so that calls are short. */
 const models = { stt: { vendor: 'builtin' }, llm: { vendor: 'builtin' }, tts: { vendor: 'builtin', words_per_minute: 220 } };
@@ -25,10 +27,13 @@ const agent = {
         tool_uuids: [toolUuid],
       }),
       node('transfer', 'transferCall', { destination: '+12125550123', message: 'One moment.' }),
+      node('address', 'say', { recording_id: clipUuid }),
       node('end', 'endCall', { prompt: 'Say "Goodbye then."' }),
     ],
     edges: [
       edge('start', 'transfer', { when: { digits: '1' } }),
+      edge('start', 'address', { when: { digits: '2' } }),
+      edge('address', 'end'),
       edge('start', 'end', { label: 'End the call', condition: 'The caller says goodbye.' }),
     ],
   },
@@ -37,6 +42,8 @@ const agent = {
 const evaluation = `
 agent: agent.json
 variables: { shop: Spokes }
+clips:
+  ${clipUuid}: { file: address.wav, transcript: You find us at twelve Main Street. }
 tools:
   ${toolUuid}:
     name: Count bicycles
@@ -72,6 +79,10 @@ scenarios:
     turns:
       - caller: How many bicycles are there in the shop?
         expect: { tools: { name: count_bicycles, arguments: {} }, said: seven bicycles }
+  - name: hears a recording
+    turns:
+      - press: "2"
+        expect: { said: twelve Main Street, visits: [address, end], ends: agent_hangup }
   - name: speaks into the answer
     turns:
       - caller: What are your opening hours?
@@ -90,7 +101,7 @@ scenarios:
       - caller: One more thing.
 `;
 
-const passing = ['asks and says goodbye', 'has variables of its own', 'says nothing', 'is not connected', 'has a tool answered by a stub', 'speaks into the answer'];
+const passing = ['asks and says goodbye', 'has variables of its own', 'says nothing', 'is not connected', 'has a tool answered by a stub', 'hears a recording', 'speaks into the answer'];
 
 let folder: string;
 let stage: EvaluationStage;
@@ -98,6 +109,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'agent-stream-runner-'));
   await writeFile(join(folder, 'agent.json'), JSON.stringify(agent));
   await writeFile(join(folder, 'desk.eval.yaml'), evaluation);
+  await writeFile(join(folder, 'address.wav'), encodeWav({ sampleRateHz: 16000, channels: [Int16Array.from({ length: 16000 }, (_, at) => 5000 * Math.sin(at / 5))] }));
   stage = await startEvaluationStage(readEvaluationFile(join(folder, 'desk.eval.yaml')).stubs);
 }, 60_000);
 afterAll(async () => {

@@ -23,7 +23,7 @@ const tone = Int16Array.from({ length: 8000 }, (_, at) => 9000 * Math.sin((2 * M
 const toneWav = encodeWav({ sampleRateHz: 8000, channels: [tone] });
 
 async function upload(file: Uint8Array, query: Record<string, string>) {
-  const response = await fetch(`${server.node.url}/api/v1/audio-clips?${new URLSearchParams(query)}`, {
+  const response = await fetch(`${server.node.url}/api/v1/audio-clips?${new URLSearchParams(query).toString()}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${server.tenant.key}`, 'content-type': 'audio/wav' },
     body: new Uint8Array(file),

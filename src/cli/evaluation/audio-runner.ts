@@ -14,6 +14,7 @@ import { playScenario, type CallerAct } from './evaluation-caller.js';
 import { heardOutcomes, type HeardOutcome } from './heard-outcomes.js';
 import { judgeTurn } from './judge-turn.js';
 import { createFixtures } from './fixtures.js';
+import type { LocalClip } from './local-clips.js';
 import type { LocalDocument } from './local-documents.js';
 import type { ToolDefinition } from '../../workflow/tools/tool-definition.js';
 import { followRun } from './run-feed.js';
@@ -30,6 +31,7 @@ export interface AudioRunnerPorts {
   readonly name: string;
   readonly content: AgentFileContent;
   readonly documents: readonly LocalDocument[];
+  readonly clips: readonly LocalClip[];
   readonly tools: readonly ToolDefinition[];
   /** Of the agent and the file. */
   readonly variables: Readonly<Record<string, unknown>>;

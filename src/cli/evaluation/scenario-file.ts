@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { CliError } from '../cli-error.js';
 import { exitCodes } from '../exit-codes.js';
 import { toolSchema, type ToolDefinition } from '../../workflow/tools/tool-definition.js';
+import type { LocalClip } from './local-clips.js';
 import type { LocalDocument } from './local-documents.js';
 
 /** Largest evaluation file. */
@@ -84,6 +85,10 @@ const fileSchema = z.strictObject({
     .record(z.guid(), z.strictObject({ file: text, mode: z.enum(['retrieval', 'full']).default('retrieval') }))
     .prefault({})
     .meta({ description: 'Files, beside this one, for the documents that the agent names by UUID.' }),
+  clips: z
+    .record(z.guid(), z.strictObject({ file: text, transcript: z.string().trim().max(1500).default('') }))
+    .prefault({})
+    .meta({ description: 'WAV recordings, beside this file, for the audio clips that the agent names by UUID.' }),
   tools: z.record(z.guid(), toolSchema).prefault({}).meta({ description: 'Tools that the agent names by UUID, without credentials.' }),
   stubs: z.array(stubSchema).max(MAX_ENTRIES).prefault([]),
   variables: variablesSchema.prefault({}),
@@ -98,6 +103,7 @@ export interface EvaluationFile {
   /** Absolute path of the agent. */
   readonly agentPath: string;
   readonly documents: readonly LocalDocument[];
+  readonly clips: readonly LocalClip[];
   readonly tools: readonly ToolDefinition[];
   /** The first that fits answers. */
   readonly stubs: readonly Stub[];
@@ -131,9 +137,11 @@ export function readEvaluationFile(path: string): EvaluationFile {
     throw unusable(path, problems.slice(0, 20).join('; '));
   }
   const { agent, variables, scenarios } = parsed.data;
-  const documents = Object.entries(parsed.data.documents).map(([uuid, { file, mode }]) => ({ uuid, path: resolve(dirname(path), file), mode }));
+  const beside = (file: string) => resolve(dirname(path), file);
+  const documents = Object.entries(parsed.data.documents).map(([uuid, { file, mode }]) => ({ uuid, path: beside(file), mode }));
+  const clips = Object.entries(parsed.data.clips).map(([uuid, { file, transcript }]) => ({ uuid, path: beside(file), transcript }));
   const tools = Object.entries(parsed.data.tools).map(([uuid, tool]) => ({ uuid, ...tool }));
-  return { path, name: basename(path), agentPath: resolve(dirname(path), agent), documents, tools, stubs: parsed.data.stubs, variables, scenarios };
+  return { path, name: basename(path), agentPath: beside(agent), documents, clips, tools, stubs: parsed.data.stubs, variables, scenarios };
 }
 
 function readText(path: string): string {

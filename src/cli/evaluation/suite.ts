@@ -1,4 +1,5 @@
 import { createToolRunner } from '../../call/tools/run-tool.js';
+import { attachClips } from '../../workflow/attach-clips.js';
 import { attachDocuments, documentUuidsOf } from '../../workflow/attach-documents.js';
 import { knownToolsOf } from '../../workflow/tools/tool-definition.js';
 import { modelsSchema, resolveModels } from '../../speech/models.js';
@@ -10,6 +11,7 @@ import { readAgentContent, type AgentFileContent } from '../agent-file.js';
 import { CliError } from '../cli-error.js';
 import type { CliContext } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
+import { attachedClips } from './local-clips.js';
 import { openLocalDocuments } from './local-documents.js';
 import { stubbedFetch } from './stubs.js';
 import { createAudioRunner } from './audio-runner.js';
@@ -49,7 +51,8 @@ export async function openSuite(
   const compiled = compileWorkflow(content.workflow_definition, { settings, tools: knownToolsOf(file.tools) });
   if (!compiled.ok) throw unusableAgent(file, compiled.problems);
   const knowledge = await openLocalDocuments(file.documents);
-  const graph = attachDocuments(compiled.graph, await knowledge.open('', documentUuidsOf(compiled.graph)));
+  const withDocuments = attachDocuments(compiled.graph, await knowledge.open('', documentUuidsOf(compiled.graph)));
+  const graph = attachClips(withDocuments, attachedClips(file.clips));
   const tools = createToolRunner({
     clock,
     fetch: stubbedFetch(file.stubs, fetch),
@@ -72,6 +75,7 @@ export async function openSuite(
         name: file.name,
         content,
         documents: file.documents,
+        clips: file.clips,
         tools: file.tools,
         variables,
         idleTimeoutMs: settings.max_user_idle_timeout * 1000,
