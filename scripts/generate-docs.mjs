@@ -86,11 +86,7 @@ function fieldRows(schema, { prefix = '', skip = [] } = {}) {
 }
 
 /** Fields that a document may carry at their defaults, but whose function is not built (src/workflow/support-checks.ts). */
-const unbuiltFields = [
-  'tool_uuids', 'document_uuids', 'mcp_tool_filters', 'greeting_type',
-  'greeting_recording_id',
-  'pre_call_fetch_credential_uuid', 'credential_uuid', 'recording_id', 'transition_speech_type', 'transition_speech_recording_id',
-];
+const unbuiltFields = ['pre_call_fetch_credential_uuid', 'credential_uuid'];
 const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall', 'collectDigits', 'webhook', 'qa'];
 const fieldTitles = ['Field', 'Value', 'Default', 'Meaning'];
 

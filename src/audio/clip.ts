@@ -5,7 +5,7 @@ import { createResampler } from './resample.js';
 import { decodeWavSamples, readWav, type WavSampleFormat } from './wav.js';
 
 /** Longest clip, seconds. */
-export const MAX_CLIP_SECONDS = 60;
+const MAX_CLIP_SECONDS = 60;
 /** Largest file that is taken, bytes: a minute of 48 kHz, 16 bits, two channels. */
 export const MAX_CLIP_FILE_BYTES = 12 * 1024 * 1024;
 
