@@ -69,7 +69,7 @@ function typeText(schema) {
 function defaultText(schema, isRequired) {
   if (isRequired) return 'required';
   const { default: value } = schema;
-  if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return 'none';
+  if (value === undefined || value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)) return 'none';
   if (Array.isArray(value)) return value.map((item) => `“${item}”`).join(', ');
   return typeof value === 'string' && /[ .?!]$| /.test(value) ? `“${value}”` : `\`${value}\``;
 }
