@@ -45,6 +45,19 @@ export interface LanguageModelRequest {
   readonly maxOutputTokens: number;
   /** Another vendor is asked where this one fails: one that limits requests is left at once, not asked again. Default: false. */
   readonly hasSpare?: boolean;
+  /** Given where somebody waits for the answer: only then may the request be hedged. Told of it once, within the signal's abort at the latest. */
+  readonly onHedged?: (hedge: Hedge) => void;
+}
+
+/** A request that was sent a second time because the first had brought nothing. */
+export interface Hedge {
+  readonly from: { readonly vendor: string; readonly model: string };
+  /** Who was asked besides; it may be the same. */
+  readonly to: { readonly vendor: string; readonly model: string };
+  /** From the first request to the second. */
+  readonly afterMs: number;
+  /** Whose answer was taken; `none`: both failed, or the request was given up before. */
+  readonly winner: 'first' | 'second' | 'none';
 }
 
 /** A language-model vendor with its settings. */

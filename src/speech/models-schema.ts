@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FIRST_PART_LIMIT_MS } from './fallback/model-attempt.js';
 import { vendors } from './registry.js';
 import type { CascadedLeg, Leg } from './vendor.js';
 
@@ -21,6 +22,8 @@ export interface VendorSettings {
 /** One leg as chosen: the vendor of choice, and those that are asked where it fails, in order. */
 export interface LegSettings extends VendorSettings {
   readonly fallbacks?: readonly VendorSettings[] | undefined;
+  /** Only of a language model: a request that brings nothing for so long is sent a second time. Undefined: none is. */
+  readonly hedge_after_ms?: number | undefined;
 }
 
 /** `settings.models` with every default filled in. A leg that is left out is chosen elsewhere. */
@@ -32,13 +35,13 @@ export interface ModelsSettings {
   readonly realtime?: VendorSettings | undefined;
 }
 
-/** The options of each vendor that has this leg, and what `fallbacks` may be, told apart by `vendor`. */
-function createVendorSchema<Fallbacks extends z.ZodType>(leg: Leg, fallbacks: Fallbacks) {
+/** The options of each vendor that has this leg, with those that all of them have (`common`), told apart by `vendor`. */
+function createVendorSchema<Common extends z.ZodRawShape>(leg: Leg, common: Common) {
   const offering = vendors.filter((vendor) => vendor[leg] !== undefined);
   const options = offering.map((vendor) => {
     const schema = vendor[leg]?.settingsSchema;
     if (!(schema instanceof z.ZodObject)) throw new TypeError(`The options of ${vendor.name} are not an object schema`);
-    return schema.extend({ vendor: z.literal(vendor.name), fallbacks });
+    return schema.extend({ vendor: z.literal(vendor.name), ...common });
   });
   const [first, ...rest] = options;
   if (first === undefined) throw new TypeError(`No vendor has the leg ${leg}`);
@@ -50,10 +53,25 @@ function createVendorSchema<Fallbacks extends z.ZodType>(leg: Leg, fallbacks: Fa
 
 const refused = (error: string) => z.never({ error }).optional();
 
-function createLegSchema(leg: CascadedLeg) {
-  const fallback = createVendorSchema(leg, refused('a fallback has no fallbacks of its own: remove it'));
+/** `common`: what all vendors of the leg take. `ofFallback`: what their fallbacks take of it. */
+function createLegSchema(leg: CascadedLeg, common: z.ZodRawShape = {}, ofFallback: z.ZodRawShape = {}) {
+  const fallback = createVendorSchema(leg, { fallbacks: refused('a fallback has no fallbacks of its own: remove it'), ...ofFallback });
   const fallbacks = z.array(fallback).max(MAX_FALLBACKS, `at most ${MAX_FALLBACKS} fallbacks`);
-  return createVendorSchema(leg, fallbacks.optional().meta({ description: 'Vendors asked where this one fails, in order.' }));
+  return createVendorSchema(leg, { fallbacks: fallbacks.optional().meta({ description: 'Vendors asked where this one fails, in order.' }), ...common });
+}
+
+/** Shortest and longest wait before a request to a language model is sent a second time. */
+const MIN_HEDGE_AFTER_MS = 100;
+const MAX_HEDGE_AFTER_MS = 5000;
+
+function createLanguageModelSchema() {
+  const hedgeAfterMs = z
+    .int()
+    .min(MIN_HEDGE_AFTER_MS)
+    .max(MAX_HEDGE_AFTER_MS)
+    .optional()
+    .meta({ description: 'A request of a caller’s turn that brings nothing for so long is sent a second time; the first answer is taken. Unset: none is.' });
+  return createLegSchema('llm', { hedge_after_ms: hedgeAfterMs }, { hedge_after_ms: refused('a fallback has no hedge_after_ms of its own: set it on llm') });
 }
 
 /**
@@ -63,18 +81,25 @@ function createLegSchema(leg: CascadedLeg) {
 export const modelsSchema = z
   .strictObject({
     stt: createLegSchema('stt').optional().meta({ description: 'Speech-to-text.' }),
-    llm: createLegSchema('llm')
+    llm: createLanguageModelSchema()
       .optional()
       .meta({ description: 'Language model. Beside `realtime`: collects variables and answers written conversations.' }),
     tts: createLegSchema('tts').optional().meta({ description: 'Text-to-speech. Beside `realtime`: speaks fixed words.' }),
-    realtime: createVendorSchema('realtime', refused('a speech-to-speech model has no fallbacks: remove it'))
+    realtime: createVendorSchema('realtime', { fallbacks: refused('a speech-to-speech model has no fallbacks: remove it') })
       .optional()
       .meta({ description: 'Speech-to-speech model: hears, answers and speaks in place of the three legs.' }),
   })
   .refine(({ realtime, stt }) => realtime === undefined || stt === undefined, {
     path: ['stt'],
     error: 'a speech-to-speech model (realtime) hears by itself: remove stt',
+  })
+  .refine(({ llm }) => !isHedgedTooLate(llm as LegSettings | undefined), {
+    path: ['llm', 'hedge_after_ms'],
+    error: `must be less than ${FIRST_PART_LIMIT_MS} beside fallbacks: a model that is silent for so long is left for the next one`,
   });
+
+const isHedgedTooLate = (llm: LegSettings | undefined): boolean =>
+  (llm?.fallbacks ?? []).length > 0 && (llm?.hedge_after_ms ?? 0) >= FIRST_PART_LIMIT_MS;
 
 /** Every problem of a `settings.models` value at once; empty where it is valid. `undefined` and `null` choose nothing and are valid. */
 export function problemsOfModels(models: unknown): readonly ModelsProblem[] {

@@ -4,6 +4,7 @@ import { asRecord } from '../base/json.js';
 import { createFalloverFeed, type FalloverFeed } from './fallback/fallover-feed.js';
 import { createHealthTable, healthKeyOf, type HealthTable } from './fallback/health-table.js';
 import { createFallbackLanguageModel } from './fallback/language-model.js';
+import { createHedging, type Hedging } from './fallback/hedging.js';
 import { createLineup, type Candidate, type Fallover, type Lineup } from './fallback/lineup.js';
 import { createFallbackSpeechToText } from './fallback/speech-to-text.js';
 import { createFallbackTextToSpeech } from './fallback/text-to-speech.js';
@@ -85,8 +86,13 @@ interface Pick {
   readonly reason: ModelChoice['reason'];
 }
 
-/** A leg's vendors: the one of choice first. */
-type Picks = readonly [Pick, ...Pick[]];
+/** How a leg is served. */
+interface Picks {
+  /** Its vendors: the one of choice first. */
+  readonly line: readonly [Pick, ...Pick[]];
+  /** See {@link LegSettings}. */
+  readonly hedgeAfterMs?: number | undefined;
+}
 
 function parseModels(models: unknown, owner: string): ModelsSettings {
   const [problem] = problemsOfModels(models);
@@ -109,8 +115,8 @@ function pickVendor({ vendor: name, ...settings }: VendorSettings, reason: 'agen
 }
 
 /** The vendor of choice and its fallbacks. */
-function pickNamed({ fallbacks = [], ...chosen }: LegSettings, reason: 'agent' | 'organization'): Picks {
-  return [pickVendor(chosen, reason), ...fallbacks.map((fallback) => pickVendor(fallback, reason))];
+function pickNamed({ fallbacks = [], hedge_after_ms: hedgeAfterMs, ...chosen }: LegSettings, reason: 'agent' | 'organization'): Picks {
+  return { line: [pickVendor(chosen, reason), ...fallbacks.map((fallback) => pickVendor(fallback, reason))], hedgeAfterMs };
 }
 
 /** The first vendor in the leg's order that has a key, else `builtin`; each with its default options. */
@@ -149,7 +155,7 @@ type Candidates<Product> = readonly [Candidate<Product>, ...Candidate<Product>[]
  */
 function createCandidates<Product extends { readonly model: string }>(
   leg: Leg,
-  picks: Picks,
+  picks: Picks['line'],
   create: (pick: Pick) => Candidate<Product>,
   onFallover: (fallover: Fallover) => void,
 ): Candidates<Product> {
@@ -181,7 +187,7 @@ interface CreatedLeg<Product> {
 
 /** How the vendors of a leg are made into one that falls over from one to the next. */
 interface Composition<Product> {
-  readonly create: (lineup: Lineup<Product>, clock: Clock) => Product;
+  readonly create: (lineup: Lineup<Product>, clock: Clock, hedging: Hedging | null) => Product;
   /** Counts what one vendor does. */
   readonly count: (product: Product, meter: WorkMeter) => Product;
 }
@@ -227,7 +233,7 @@ export function compileModels(sources: ModelSources): CreateModels {
     const chosen = choices.agent[leg];
     if (chosen !== undefined) return pickNamed(chosen, 'agent');
     const inherited = choices.organization[leg];
-    return inherited === undefined ? [pickDefault(leg, sources.env, credentials)] : pickNamed(inherited, 'organization');
+    return inherited === undefined ? { line: [pickDefault(leg, sources.env, credentials)] } : pickNamed(inherited, 'organization');
   };
   const realtime = pickRealtime(choices);
   const voice = realtime === null ? null : pickVoiceBeside(realtime, choices);
@@ -237,17 +243,19 @@ export function compileModels(sources: ModelSources): CreateModels {
     const fallovers = createFalloverFeed();
     const meter = createWorkMeter();
     const create = <L extends CascadedLeg>(leg: L, picks: Picks = pick(leg, credentials)): CreatedLeg<LegProducts[L]> => {
-      const [{ reason }] = picks;
+      const { line, hedgeAfterMs } = picks;
+      const [{ reason }] = line;
       const { create: compose, count } = compositions[leg];
       const createCounted = (each: Pick) => {
         const candidate = createCandidate(leg, each, sources, credentials);
         return { ...candidate, product: count(candidate.product, meter) };
       };
-      const candidates = createCandidates(leg, picks, createCounted, fallovers.tell);
+      const candidates = createCandidates(leg, line, createCounted, fallovers.tell);
       const [only] = candidates;
-      if (candidates.length === 1) return { product: only.product, choice: () => describe(only, reason) };
+      if (candidates.length === 1 && hedgeAfterMs === undefined) return { product: only.product, choice: () => describe(only, reason) };
       const lineup = createLineup({ leg, candidates, health, clock: sources.clock, onFallover: fallovers.tell, probe: probes[leg] });
-      return { product: compose(lineup, sources.clock), choice: () => describe(lineup.current, reason) };
+      const hedging = hedgeAfterMs === undefined ? null : createHedging(hedgeAfterMs);
+      return { product: compose(lineup, sources.clock, hedging), choice: () => describe(lineup.current, reason) };
     };
     const llm = create('llm');
     if (realtime !== null) {

@@ -30,10 +30,12 @@ export interface Fallover {
   readonly code: ErrorCode;
 }
 
-/** One request on its way along the line: it comes to each vendor once at most. */
+/** One request on its way along the line: it comes to each vendor once at most, but for one that is hedged with itself. */
 export interface Round<Product> {
   /** Who is asked now. */
   readonly product: Product;
+  /** The same as a candidate. */
+  readonly candidate: Candidate<Product>;
   /** Who is asked next, should this one fail; null: nobody is left. */
   readonly spare: Product | null;
   /** The vendor that was asked has answered. */
@@ -42,6 +44,10 @@ export interface Round<Product> {
   noteFailure(error: AgentStreamError): void;
   /** The vendor that was asked failed: the call goes on with the next one. False: nobody is left. */
   failOver(error: AgentStreamError): boolean;
+  /** The vendor that was asked failed while the same request is under way at another one: the call goes on with that. */
+  failOverTo(other: Candidate<Product>, error: AgentStreamError): void;
+  /** Asks a second time while the first request is under way: the next vendor that calls do not pass over; where there is none, the same. */
+  hedge(): Round<Product>;
 }
 
 /** The vendors of one leg of one call, in the owner's order, and the one in use. */
@@ -103,35 +109,52 @@ export function createLineup<Product extends { readonly model: string }>(options
     get current() {
       return current;
     },
-    startRound() {
-      const tried = new Set<Candidate<Product>>();
-      let asked = current;
-      return {
-        get product() {
-          return asked.product;
-        },
-        get spare() {
-          return spareOf(asked, tried)?.product ?? null;
-        },
-        noteAnswer: () => health.noteAnswer(asked.healthKey),
-        noteFailure: (error) => noteFailure(asked, error),
-        failOver(error) {
-          noteFailure(asked, error);
-          if (!error.retryable) refusers.add(asked);
-          tried.add(asked);
-          // Another request of the call may have left that vendor already.
-          const next = tried.has(current) ? spareOf(asked, tried) : current;
-          if (next === undefined) return false;
-          if (next !== current) move(asked, next, error.code);
-          asked = next;
-          return true;
-        },
-      };
-    },
+    startRound: () => startAt(current, new Set()),
   };
+
+  function startAt(start: Candidate<Product>, tried: Set<Candidate<Product>>): Round<Product> {
+    let asked = start;
+    tried.add(asked);
+    const leave = (error: AgentStreamError) => {
+      noteFailure(asked, error);
+      if (!error.retryable) refusers.add(asked);
+    };
+    return {
+      get product() {
+        return asked.product;
+      },
+      get candidate() {
+        return asked;
+      },
+      get spare() {
+        return spareOf(asked, tried)?.product ?? null;
+      },
+      noteAnswer: () => health.noteAnswer(asked.healthKey),
+      noteFailure: (error) => noteFailure(asked, error),
+      failOver(error) {
+        leave(error);
+        // Another request of the call may have left that vendor already.
+        const next = tried.has(current) ? spareOf(asked, tried) : current;
+        if (next === undefined) return false;
+        if (next !== current) move(asked, next, error.code);
+        asked = next;
+        tried.add(asked);
+        return true;
+      },
+      failOverTo(other, error) {
+        leave(error);
+        if (current === asked && other !== asked) move(asked, other, error.code);
+      },
+      hedge() {
+        const next = spareOf(asked, tried);
+        return startAt(next === undefined || isResting(next) ? asked : next, tried);
+      },
+    };
+  }
 }
 
-function sideOf<Product extends { readonly model: string }>({ vendor, product }: Candidate<Product>): FalloverSide {
+/** A vendor as records show it. */
+export function sideOf<Product extends { readonly model: string }>({ vendor, product }: Candidate<Product>): FalloverSide {
   return { vendor, model: product.model };
 }
 
