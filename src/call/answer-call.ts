@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import type { Log } from '../base/log.js';
 import type { EventWriter, EventWriters } from '../runs/event-writer.js';
 import type { CallableAgent, RecordingRetention, Run, Store, TelephonyConfig } from '../store/store.js';
+import type { Hedge } from '../speech/language-model.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
 import type { Leg } from '../speech/vendor.js';
 import type { VoiceActivity } from '../speech/voice-activity.js';
@@ -61,6 +62,8 @@ export interface AnswerPorts {
   readonly onVendorFailed: (leg: Leg, vendor: string, code: string) => void;
   /** A call went on with another vendor; for counting. */
   readonly onVendorFallover: (fallover: Fallover) => void;
+  /** A request to a model was sent twice; for counting. */
+  readonly onModelHedged: (hedge: Hedge) => void;
 }
 
 /** A minted call whose stream has not shaken hands. */
@@ -144,6 +147,7 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
       log: ports.log,
       onVendorFailed: ports.onVendorFailed,
       onVendorFallover: ports.onVendorFallover,
+      onModelHedged: ports.onModelHedged,
     });
   } catch (error) {
     legs?.close();

@@ -41,7 +41,7 @@ export interface CallLog {
 
 /** Creates an empty log. */
 export function createCallLog(): CallLog {
-  const turns = new Map<number, { turn: CallerTurn; latency: TurnLatency; replyStartMs: number | null }>();
+  const turns = new Map<number, { turn: CallerTurn; latency: TurnLatency; reply: { readonly timings: ReplyTimings; readonly startMs: number } | null }>();
   let usage: CallUsage = {
     sttAudioMs: 0,
     ttsChars: 0,
@@ -69,21 +69,22 @@ export function createCallLog(): CallLog {
         endpointingMs: round(turn.committedAtMs - turn.speechEndMs),
         ...(turn.transcriptAtMs === null ? {} : { transcriptMs: round(Math.max(0, turn.transcriptAtMs - turn.speechEndMs)) }),
       };
-      turns.set(turn.turnId, { turn, latency, replyStartMs: null });
+      turns.set(turn.turnId, { turn, latency, reply: null });
     },
     addReply(turnId, timings, originMs) {
       const entry = turns.get(turnId);
-      if (entry === undefined || entry.replyStartMs !== null || timings.firstFrameAtMs === undefined) return null;
+      if (entry === undefined || entry.reply !== null || timings.firstFrameAtMs === undefined) return null;
       const headStartMs = round(entry.turn.committedAtMs - (timings.requestedAtMs - originMs));
-      entry.latency = { ...entry.latency, ...(headStartMs > 0 ? { headStartMs } : {}), ...replyParts(timings) };
-      entry.replyStartMs = timings.firstFrameAtMs - originMs;
-      return entry.latency;
+      entry.latency = { ...entry.latency, ...(headStartMs > 0 ? { headStartMs } : {}) };
+      entry.reply = { timings, startMs: timings.firstFrameAtMs - originMs };
+      return { ...entry.latency, ...replyParts(timings) };
     },
     latencies: (caller, agent) =>
-      [...turns.values()].map(({ turn, latency, replyStartMs }) => {
-        if (replyStartMs === null) return latency;
-        const gapMs = heardGapMs(caller, agent, { startMs: turn.startMs, endMs: turn.speechEndMs, replyStartMs });
-        return gapMs === null ? latency : { ...latency, heardGapMs: round(gapMs) };
+      [...turns.values()].map(({ turn, latency, reply }) => {
+        if (reply === null) return latency;
+        const gapMs = heardGapMs(caller, agent, { startMs: turn.startMs, endMs: turn.speechEndMs, replyStartMs: reply.startMs });
+        // A reply that began with a filler has its other parts only now.
+        return { ...latency, ...replyParts(reply.timings), ...(gapMs === null ? {} : { heardGapMs: round(gapMs) }) };
       }),
   };
 }
@@ -96,7 +97,9 @@ function replyParts(timings: ReplyTimings): Partial<TurnLatency> {
     modelFirstTokenMs: span(timings.modelRequestedAtMs, timings.firstTokenAtMs),
     firstClauseMs: span(timings.firstTokenAtMs, timings.voiceRequestedAtMs),
     voiceFirstByteMs: span(timings.voiceRequestedAtMs, timings.firstByteAtMs),
-    firstFrameMs: span(timings.firstByteAtMs, timings.firstFrameAtMs),
+    firstFrameMs: timings.hasFiller === true ? undefined : span(timings.firstByteAtMs, timings.firstFrameAtMs),
+    hedged: timings.isHedged,
+    filler: timings.hasFiller,
   };
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
 }

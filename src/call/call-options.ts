@@ -4,6 +4,7 @@ import type { Metronome } from '../audio/pacer.js';
 import type { EventWriter } from '../runs/event-writer.js';
 import type { TurnLatency } from '../runs/events.js';
 import type { EndReason } from '../runs/lifecycle.js';
+import type { Hedge } from '../speech/language-model.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
 import type { ResolvedModels } from '../speech/models.js';
 import type { Leg } from '../speech/vendor.js';
@@ -79,4 +80,6 @@ export interface CallOptions {
   readonly onVendorFailed?: (leg: Leg, vendor: string, code: string) => void;
   /** The call went on with another vendor; for counting. */
   readonly onVendorFallover?: (fallover: Fallover) => void;
+  /** A request to the model was sent twice; for counting. */
+  readonly onModelHedged?: (hedge: Hedge) => void;
 }

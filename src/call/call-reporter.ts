@@ -20,7 +20,7 @@ const MAX_RECORDED_LENGTH = 4000;
 export type CallReporter = Pick<
   DialogueListener,
   | ('onNodeEntered' | 'onWaitEnded' | 'onToolCalled' | 'onToolFinished' | 'onExtracted' | 'onExtractionFailed')
-  | ('onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped')
+  | ('onModelUsage' | 'onVoiceUsage' | 'onReplyPrepared' | 'onPreparedReplyDropped' | 'onHedged' | 'onFillerSaid')
 > & {
   onReplyStarted(reply: Reply, turnId: number | null): void;
   onReplyEnded(replyId: string, said: { text: string; isInterrupted: boolean; turnId: number }): void;
@@ -73,6 +73,17 @@ export function createCallReporter(options: {
       callLog.addUsage({ droppedReplies: 1 });
       record('prepared-reply-dropped', { reply_id: replyId });
     },
+    onHedged: (replyId, { from, to, afterMs, winner }) =>
+      record('model-hedged', {
+        reply_id: replyId,
+        from: from.vendor,
+        from_model: from.model,
+        to: to.vendor,
+        to_model: to.model,
+        after_ms: afterMs,
+        winner,
+      }),
+    onFillerSaid: (replyId) => record('filler-said', { reply_id: replyId }),
     onTranscriptFinal() {
       lastTranscriptAtMs = nowMs();
     },

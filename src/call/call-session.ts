@@ -238,6 +238,7 @@ export class CallSession {
         onCallAction: (action) => this.#runCallAction(action),
         onTransferCancelled: () => this.#handover.cancel(),
         onSilenceLimit: (delayMs) => this.#floor.limitSilence(delayMs),
+        onHedged: (replyId, hedge) => this.#vendors.noteHedge(replyId, hedge),
         onVendorFailed: (leg, error) => this.#vendors.note(leg, error),
         onVoiceLost: (canApologise) => {
           if (this.#exit.isLive) this.#vendors.loseVoice(canApologise);

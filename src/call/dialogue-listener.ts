@@ -1,5 +1,5 @@
 import type { AgentStreamError } from '../base/errors.js';
-import type { ModelToolCall } from '../speech/language-model.js';
+import type { Hedge, ModelToolCall } from '../speech/language-model.js';
 import type { WorkflowAction } from '../workflow/engine.js';
 import type { InstantListener } from './instant-actions.js';
 import type { Reply } from './reply.js';
@@ -25,6 +25,10 @@ export interface DialogueListener extends InstantListener {
   onToolFinished(finished: FinishedTool): void;
   /** Characters the voice's vendor was given for a reply; cached phrases cost none. */
   onVoiceUsage(chars: number): void;
+  /** A request to the model was sent twice, for a reply that may be heard or not. */
+  onHedged(replyId: string, hedge: Hedge): void;
+  /** The model keeps the caller waiting: a filler is said. */
+  onFillerSaid(replyId: string): void;
   onVendorFailed(leg: 'llm' | 'tts', error: AgentStreamError): void;
   /** The voice failed, and what came before was heard. `canApologise`: the caller has not waited for too long to hear something else. */
   onVoiceLost(canApologise: boolean): void;

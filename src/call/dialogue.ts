@@ -269,6 +269,7 @@ class CallDialogue implements Dialogue {
     const { turnId, isWorkflowReply } = purpose;
     this.#live = { reply, waitingSinceMs, turnId, isWorkflowReply, then, isLost: false };
     gate.open();
+    if (turnId !== null) reply.beginWait();
   }
 
   /** What a reply's reports lead to while it is the live one. */
@@ -281,6 +282,8 @@ class CallDialogue implements Dialogue {
         const entry = live();
         return entry === null ? [] : this.#onPassEnded(entry, pass);
       },
+      onHedged: (hedge) => listener.onHedged(id, hedge),
+      onFillerSaid: () => listener.onFillerSaid(id),
       onToolsAwaited: () => this.#tools.following(),
       onComplete: (hasAudio) => {
         playout.end(id);

@@ -14,8 +14,10 @@ function notingListener(noted: string[]): ReplyListener {
       noted.push(`pass ${ended.text}`);
       return [following];
     },
+    onHedged: () => undefined,
+    onFillerSaid: () => undefined,
     onToolsAwaited: () => Promise.resolve([]),
-  onComplete: (hasAudio) => void noted.push(`complete ${String(hasAudio)}`),
+    onComplete: (hasAudio) => void noted.push(`complete ${String(hasAudio)}`),
     onVoiceFailed: (error) => void noted.push(`failed ${error.code}`),
     onFault: (error) => void noted.push(`fault ${String(error)}`),
   };

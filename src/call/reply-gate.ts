@@ -48,6 +48,9 @@ export function createReplyGate(inner: ReplyListener, onOverflow: () => void): R
           waiting.push({ report, forget: () => resolve([]) });
         });
       },
+      // It is paid for, heard or not.
+      onHedged: (hedge) => inner.onHedged(hedge),
+      onFillerSaid: () => pass(() => inner.onFillerSaid()),
       // Tools run once the reply to the caller's turn is the live one: it is open then.
       onToolsAwaited: () => inner.onToolsAwaited(),
       onComplete: (hasAudio) => pass(() => inner.onComplete(hasAudio)),

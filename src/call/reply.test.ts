@@ -8,7 +8,7 @@ import { startReply, type ModelPass, type ReplyListener, type SpeechAction } fro
 import { createWrittenResponder } from './responder.js';
 
 const say = (text: string): SpeechAction => ({ type: 'say', text, allowInterrupt: true });
-const ask: SpeechAction = { type: 'ask-model', messages: [{ role: 'user', text: 'Hi' }], tools: [], allowInterrupt: true, fallbackText: '' };
+const ask: SpeechAction = { type: 'ask-model', messages: [{ role: 'user', text: 'Hi' }], tools: [], allowInterrupt: true, fallbackText: '', filler: null };
 
 interface SetUp {
   readonly passes?: readonly PassScript[];
@@ -43,8 +43,10 @@ function begin(actions: readonly SpeechAction[], options: SetUp = {}) {
         passes.push(pass);
         return options.following?.(pass) ?? [];
       },
+      onHedged: () => undefined,
+      onFillerSaid: () => log.push(`${clock.nowMs()} filler`),
       onToolsAwaited: () => Promise.resolve([]),
-    onComplete: (hasAudio) => log.push(`${clock.nowMs()} complete ${hasAudio}`),
+      onComplete: (hasAudio) => log.push(`${clock.nowMs()} complete ${hasAudio}`),
       onVoiceFailed: (error) => log.push(`${clock.nowMs()} voice-failed ${error.code}`),
       onFault: (error) => log.push(`fault ${(error as Error).message}`),
       ...options.listener,

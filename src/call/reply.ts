@@ -2,9 +2,10 @@ import { mulawDurationMs } from '../audio/frame.js';
 import { keyTones } from '../audio/key-tones.js';
 import type { Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
-import type { ModelToolCall, ModelUsage } from '../speech/language-model.js';
+import type { Hedge, ModelToolCall, ModelUsage } from '../speech/language-model.js';
 import type { WorkflowAction } from '../workflow/engine.js';
 import { createDeadAirWatch, type DeadAirWatch } from './dead-air.js';
+import { createFillerWatch, type FillerWatch } from './filler-watch.js';
 import { heardText } from './heard-text.js';
 import type { Answer, Responder } from './responder.js';
 import { createSentenceSplitter } from './sentences.js';
@@ -35,6 +36,10 @@ export interface ReplyTimings {
   voiceRequestedAtMs?: number;
   firstByteAtMs?: number;
   firstFrameAtMs?: number;
+  /** The first request to the model was sent twice. */
+  isHedged?: boolean;
+  /** A filler was said while the model was waited for. */
+  hasFiller?: boolean;
 }
 
 /** What a model pass came to. */
@@ -52,6 +57,10 @@ export interface ReplyListener {
   onAudio(audio: Uint8Array): void;
   /** A model pass is over; returns what follows in the same reply, or a promise of it that settles with the reply's end at the latest. */
   onPassEnded(pass: ModelPass): readonly SpeechAction[] | Promise<readonly SpeechAction[]>;
+  /** A request to the model was sent twice. May come within `cancel`. */
+  onHedged(hedge: Hedge): void;
+  /** A filler is said. */
+  onFillerSaid(): void;
   /** The reply waits for tools: resolves with what follows in it. */
   onToolsAwaited(): Promise<readonly SpeechAction[]>;
   /** All audio was handed over. `hasAudio` false: there is nothing to hear. */
@@ -70,6 +79,8 @@ export interface Reply {
   readonly vendorChars: number;
   /** True once the voice's vendor gave audio: cached phrases prove nothing of it. */
   readonly hasSpoken: boolean;
+  /** A caller who has spoken waits for it from now on: a filler may be said. */
+  beginWait(): void;
   /** The reply is over, and `heardMs` of its audio were heard: returns the words, and a model that spoke them remembers no more. */
   settle(heardMs: number): string;
   /** Stops model and voice at once. */
@@ -101,6 +112,7 @@ class SpokenReply implements Reply {
   readonly #controller = new AbortController();
   readonly #watch: DeadAirWatch;
   readonly #speaker: Speaker;
+  readonly #filler: FillerWatch;
   /** The model pass being read. */
   #pass: AbortController | null = null;
   #hasAudio = false;
@@ -111,6 +123,7 @@ class SpokenReply implements Reply {
     this.#listener = listener;
     this.#queue = [...actions];
     this.timings = { requestedAtMs: clock.nowMs() };
+    this.#filler = createFillerWatch(clock);
     this.#watch = createDeadAirWatch({ clock, waitingSinceMs, onDeadAir: () => this.#giveUpSilentLeg() });
     this.#speaker = this.#createSpeaker();
     this.#signal.addEventListener('abort', () => this.#stop(), { once: true });
@@ -134,6 +147,10 @@ class SpokenReply implements Reply {
 
   get hasSpoken(): boolean {
     return this.#speaker.hasSpoken;
+  }
+
+  beginWait(): void {
+    this.#filler.beginWait();
   }
 
   settle(heardMs: number): string {
@@ -160,6 +177,13 @@ class SpokenReply implements Reply {
         this.#watch.noteAudio(mulawDurationMs(audio.length));
         this.#listener.onAudio(audio);
       },
+      // The dead-air watch does not learn of it: a filler buys the model no time.
+      appendFiller: (audio) => {
+        this.#hasAudio = true;
+        timings.hasFiller = true;
+        this.#listener.onFillerSaid();
+        this.#listener.onAudio(audio);
+      },
       onVoiceRequested: () => {
         timings.voiceRequestedAtMs ??= clock.nowMs();
         this.#watch.expect('tts');
@@ -182,10 +206,13 @@ class SpokenReply implements Reply {
 
   async #askModel(action: AskModel): Promise<readonly SpeechAction[]> {
     const reading = new AbortController();
-    const { messages, tools } = action;
-    const request = { messages, tools, signal: reading.signal, maxOutputTokens: passLimits.outputTokens };
+    const { messages, tools, filler } = action;
+    const onHedged = (hedge: Hedge) => this.#onHedged(hedge);
+    const request = { messages, tools, signal: reading.signal, maxOutputTokens: passLimits.outputTokens, onHedged };
     const answer = this.#options.responder.answer(request, this.#speaker);
     this.#pass = reading;
+    // A model that speaks itself cannot say fixed words while it is asked.
+    if (filler !== null && !this.#hasAudio && !answer.isSpoken) this.#filler.cover(filler, (text, signal) => this.#fill(text, signal));
     const pass = await this.#readPass(answer, reading);
     this.#signal.throwIfAborted();
     const audio = answer.segment.end();
@@ -194,6 +221,15 @@ class SpokenReply implements Reply {
     const following = await this.#listener.onPassEnded(pass);
     await audio;
     return following;
+  }
+
+  #onHedged(hedge: Hedge): void {
+    if (this.timings.firstTokenAtMs === undefined) this.timings.isHedged = true;
+    this.#listener.onHedged(hedge);
+  }
+
+  #fill(text: string, signal: AbortSignal): void {
+    this.#speaker.fill(text, signal).catch((error: unknown) => this.#listener.onFault(error));
   }
 
   /** While tools run neither leg is waited for: their own limits bound them. */
@@ -223,6 +259,7 @@ class SpokenReply implements Reply {
       for await (const part of parts) {
         timings.firstTokenAtMs ??= clock.nowMs();
         if (part.type === 'text-delta') {
+          if (part.text.trim() !== '') this.#filler.end();
           text += part.text;
           for (const piece of isSpoken ? [part.text] : splitter.push(part.text)) segment.push(piece);
         } else if (part.type === 'audio') {
@@ -237,6 +274,7 @@ class SpokenReply implements Reply {
       failure = error;
     } finally {
       this.#pass = null;
+      this.#filler.uncover();
       reading.abort();
     }
     for (const piece of splitter.flush()) segment.push(piece);
@@ -255,6 +293,7 @@ class SpokenReply implements Reply {
   #stop(): void {
     this.#watch.cancel();
     try {
+      this.#filler.end();
       this.#pass?.abort(this.#signal.reason);
       this.#speaker.cancel();
     } catch (error) {

@@ -18,6 +18,7 @@ function setUp(script: (index: number) => UtteranceScript = () => ({}), phrases 
   let bytes = 0;
   const speaker = createSpeaker(voice, {
     append: (audio) => (bytes += audio.length),
+    appendFiller: (audio) => log.push(`filler ${audio.length}`),
     onVoiceRequested: () => log.push('voice-requested'),
     onFirstByte: () => log.push('first-byte'),
   });
@@ -211,11 +212,56 @@ describe('a fault of this program', () => {
       append() {
         throw new TypeError('broken');
       },
+      appendFiller: () => undefined,
       onVoiceRequested: () => undefined,
       onFirstByte: () => undefined,
     });
     const spoken = speaker.say(TEXT);
     expect(() => tell({ type: 'audio', audio: new Uint8Array(160) })).not.toThrow();
     await expect(spoken).rejects.toBeInstanceOf(TypeError);
+  });
+});
+
+describe('a filler', () => {
+  const FILLER = 'One moment.';
+  const FILLER_BYTES = FILLER.length * CHAR_MS * 8;
+
+  it('is said once the voice has spoken all of it, and at once in the next call; the words after it lie behind it', async () => {
+    const phrases = createPhraseCache();
+    const first = setUp(undefined, phrases);
+    const filled = outcomeOf(first.speaker.fill(FILLER, new AbortController().signal));
+    expect(first.log).toEqual([]);
+    await first.clock.advance(5000);
+    expect(filled.result).toBe('done');
+    expect(first.log).toEqual([`filler ${FILLER_BYTES}`]);
+    expect([first.speaker.hasSpoken, first.speaker.vendorChars, first.product.openUtterances]).toEqual([false, FILLER.length, 0]);
+
+    const second = setUp(undefined, phrases);
+    await second.speaker.fill(FILLER, new AbortController().signal);
+    const words = second.speaker.stream();
+    words.push(TEXT);
+    const ended = outcomeOf(words.end());
+    await second.clock.advance(5000);
+    expect(ended.result).toBe('done');
+    expect(second.log).toEqual([`filler ${FILLER_BYTES}`, 'voice-requested', 'first-byte']);
+    expect(second.product.spoken).toEqual([TEXT]);
+    expect(second.speaker.segments.map(({ text, startMs }) => [text, startMs])).toEqual([[FILLER, 0], [TEXT, FILLER.length * CHAR_MS]]);
+  });
+
+  it('that is not wanted any more is not said, and leaves nothing behind', async () => {
+    const { clock, product, speaker, log } = setUp();
+    const controller = new AbortController();
+    const filled = outcomeOf(speaker.fill(FILLER, controller.signal));
+    await clock.advance(100);
+    controller.abort(new AgentStreamError('vendor-failed'));
+    await clock.advance(5000);
+    expect([filled.result, log, product.openUtterances, clock.pendingTimers()]).toEqual(['done', [], 0, 0]);
+  });
+
+  it('that the voice fails to say is left out', async () => {
+    const { clock, speaker, log } = setUp(() => ({ failsAfterMs: 0 }));
+    const filled = outcomeOf(speaker.fill(FILLER, new AbortController().signal));
+    await clock.advance(5000);
+    expect([filled.result, log]).toEqual(['done', []]);
   });
 });

@@ -4,16 +4,16 @@ import type { TextToSpeech, TextToSpeechEvent, TextToSpeechStream, Utterance } f
 import type { ClipSounds } from './clip-resolver.js';
 import { heardText, type SpokenSegment } from './heard-text.js';
 import type { PhraseCache } from './phrase-cache.js';
-
-/** Largest phrase kept for the cache while it streams: 60 s of mu-law. */
-const MAX_CACHED_PHRASE_BYTES = 60 * 8000;
+import { createPhraseRecording } from './phrase-recording.js';
 
 /** Where a reply's audio goes and what is measured on the way. */
 export interface SpeakerSink {
   append(audio: Uint8Array): void;
+  /** Audio of a filler, all of it. */
+  appendFiller(audio: Uint8Array): void;
   /** Text is handed to the voice. */
   onVoiceRequested(): void;
-  /** The voice's first audio arrived. */
+  /** The first audio arrived, but for a filler's. */
   onFirstByte(): void;
 }
 
@@ -40,6 +40,11 @@ export interface Speaker {
    * @throws AgentStreamError `vendor-*`
    */
   say(text: string, clipId?: string): Promise<void>;
+  /**
+   * Says a filler: from the cache at once, else when the voice has spoken all of it, unless `signal` fires before: the reply's own words begin.
+   * Resolves in either case, also where the voice fails: whether it works its next words show. Rejects only with a fault of this program.
+   */
+  fill(text: string, signal: AbortSignal): Promise<void>;
   /** Adds ready audio that has no words. */
   play(audio: Uint8Array): void;
   /** Begins a segment whose text streams in, and is spoken by the voice. */
@@ -97,6 +102,8 @@ class ReplySpeaker implements Speaker {
   readonly #voice: Voice;
   readonly #sink: SpeakerSink;
   #totalMs = 0;
+  /** Of it, what fillers took. */
+  #fillerMs = 0;
   #current: OpenUtterance | null = null;
   #isCancelled = false;
 
@@ -127,6 +134,49 @@ class ReplySpeaker implements Speaker {
       });
   }
 
+  async fill(text: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#playFiller(text)) return;
+    const { promise: done, resolve, reject } = settlement();
+    const key = this.#voiceKey;
+    const recording = createPhraseRecording();
+    const receive = (event: TextToSpeechEvent) => {
+      if (event.type === 'audio') recording.add(event.audio);
+      else resolve();
+      if (event.type !== 'tts-end') return;
+      this.#keepPhrase(key, text, recording.audio);
+      this.#playFiller(text);
+    };
+    this.vendorChars += text.length;
+    const utterance = this.#voice.stream.speak((event) => {
+      // What goes wrong here is this call's fault: it must not surface in the vendor's code.
+      try {
+        if (!signal.aborted) receive(event);
+      } catch (error) {
+        reject(error);
+      }
+    });
+    const drop = () => {
+      utterance.cancel();
+      resolve();
+    };
+    signal.addEventListener('abort', drop, { once: true });
+    utterance.push(text);
+    utterance.end();
+    await done.finally(() => signal.removeEventListener('abort', drop));
+  }
+
+  #playFiller(text: string): boolean {
+    const audio = this.#voice.phrases.get(this.#voiceKey, text);
+    if (audio === undefined) return false;
+    const segment = this.#openSegment(text, { kind: 'written' });
+    segment.audioMs = mulawDurationMs(audio.length);
+    segment.isComplete = true;
+    this.#totalMs += segment.audioMs;
+    this.#fillerMs += segment.audioMs;
+    this.#sink.appendFiller(audio);
+    return true;
+  }
+
   #sayCached(segment: MutableSegment, cacheKeys: readonly string[]): boolean {
     const { phrases } = this.#voice;
     for (const cacheKey of cacheKeys) {
@@ -143,18 +193,23 @@ class ReplySpeaker implements Speaker {
   }
 
   stream(): StreamedSegment {
-    const segment = this.#openSegment('', { kind: 'written' });
-    let open: OpenUtterance | null = null;
+    // Where it begins is known with its first words: a filler may come before them.
+    let begun: { readonly segment: MutableSegment; readonly open: OpenUtterance } | null = null;
+    const begin = () => {
+      const segment = this.#openSegment('', { kind: 'written' });
+      return { segment, open: this.#openUtterance(segment) };
+    };
     return {
-      append: (audio) => this.#addAudio(segment, audio),
+      append: () => undefined,
       push: (text) => {
-        open ??= this.#openUtterance(segment);
-        segment.text += text;
+        begun ??= begin();
+        begun.segment.text += text;
         this.vendorChars += text.length;
-        open.utterance.push(text);
+        begun.open.utterance.push(text);
       },
       end: async () => {
-        if (open === null) return;
+        if (begun === null) return;
+        const { segment, open } = begun;
         open.utterance.end();
         await open.done.catch((error: unknown) => this.#respeakOnce(segment, error));
       },
@@ -222,7 +277,7 @@ class ReplySpeaker implements Speaker {
   }
 
   #addAudio(segment: MutableSegment, audio: Uint8Array): void {
-    if (this.#totalMs === 0) this.#sink.onFirstByte();
+    if (this.#totalMs === this.#fillerMs) this.#sink.onFirstByte();
     const durationMs = mulawDurationMs(audio.length);
     segment.audioMs += durationMs;
     this.#totalMs += durationMs;
@@ -257,21 +312,20 @@ class ReplySpeaker implements Speaker {
   }
 
   async #speakText(segment: MutableSegment): Promise<void> {
-    const { phrases } = this.#voice;
     const { text } = segment;
     const key = this.#voiceKey;
-    const chunks: Uint8Array[] = [];
-    let sizeBytes = 0;
-    const { utterance, done } = this.#openUtterance(segment, (audio) => {
-      sizeBytes += audio.length;
-      if (sizeBytes <= MAX_CACHED_PHRASE_BYTES) chunks.push(Uint8Array.from(audio));
-    });
+    const recording = createPhraseRecording();
+    const { utterance, done } = this.#openUtterance(segment, (audio) => recording.add(audio));
     this.vendorChars += text.length;
     utterance.push(text);
     utterance.end();
     await done;
+    this.#keepPhrase(key, text, recording.audio);
+  }
+
+  #keepPhrase(key: string, text: string, audio: Uint8Array | null): void {
     // Where another voice has gone on with it, it is nobody's.
-    if (sizeBytes <= MAX_CACHED_PHRASE_BYTES && key === this.#voiceKey) phrases.set(key, text, Buffer.concat(chunks));
+    if (audio !== null && key === this.#voiceKey) this.#voice.phrases.set(key, text, audio);
   }
 
   /** A voice that failed before it was heard may be asked once more: it reconnects by itself. */

@@ -1,4 +1,5 @@
 import type { AgentStreamError } from '../base/errors.js';
+import type { Hedge } from '../speech/language-model.js';
 import type { Fallover } from '../speech/fallback/lineup.js';
 import type { ResolvedModels } from '../speech/models.js';
 import type { Leg } from '../speech/vendor.js';
@@ -14,6 +15,8 @@ export interface VendorHealth {
   note(leg: Leg, error: AgentStreamError): void;
   /** The call goes on with another vendor: it is recorded, counted and logged. */
   noteFallover(fallover: Fallover): void;
+  /** A request to the model was sent twice: it is recorded and counted. */
+  noteHedge(replyId: string, hedge: Hedge): void;
   /** The recogniser is lost for good. */
   loseEars(): void;
   /** Ends a call that lost its ears, but for somebody else who may be about to take it. Asked again when a transfer failed. */
@@ -26,8 +29,8 @@ export interface VendorHealth {
 
 /** What the health of a call's vendors leads to. */
 export interface VendorHealthPorts {
-  readonly options: Pick<CallOptions, 'runId' | 'log' | 'models' | 'onVendorFailed' | 'onVendorFallover'>;
-  readonly reporter: Pick<CallReporter, 'onVendorFailed' | 'onVendorFallover'>;
+  readonly options: Pick<CallOptions, 'runId' | 'log' | 'models' | 'onVendorFailed' | 'onVendorFallover' | 'onModelHedged'>;
+  readonly reporter: Pick<CallReporter, 'onVendorFailed' | 'onVendorFallover' | 'onHedged'>;
   readonly isBeingMoved: () => boolean;
   /** Says goodbye in words that need no ears, then ends the call. */
   readonly endWithoutEars: () => void;
@@ -41,7 +44,7 @@ const legOf = (models: ResolvedModels, failed: Leg): Leg =>
 
 /** Watches over the vendors of one call. */
 export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
-  const { runId, log, models, onVendorFailed, onVendorFallover } = ports.options;
+  const { runId, log, models, onVendorFailed, onVendorFallover, onModelHedged } = ports.options;
   let isDeaf = false;
   let voiceFailures = 0;
 
@@ -62,6 +65,10 @@ export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
       ports.reporter.onVendorFallover(fallover);
       onVendorFallover?.(fallover);
       log.warn('A call went on with another vendor', { runId, leg, from: from.vendor, to: to.vendor, code });
+    },
+    noteHedge(replyId, hedge) {
+      ports.reporter.onHedged(replyId, hedge);
+      onModelHedged?.(hedge);
     },
     loseEars() {
       isDeaf = true;

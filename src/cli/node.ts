@@ -235,10 +235,11 @@ async function composeNode(
 /** What is counted of calls. */
 const callCounters = (
   metrics: Metrics,
-): Pick<ReceiverOptions, 'onRefused' | 'onVendorFailed' | 'onVendorFallover' | 'onGapHeard' | 'onEnded'> => ({
+): Pick<ReceiverOptions, 'onRefused' | 'onVendorFailed' | 'onVendorFallover' | 'onModelHedged' | 'onGapHeard' | 'onEnded'> => ({
   onRefused: (code) => metrics.handshakeRejected(code),
   onVendorFailed: (leg, vendor, code) => metrics.vendorFailed(leg, vendor, code),
   onVendorFallover: ({ leg, from, to, code }) => metrics.vendorFellOver({ leg, from: from.vendor, to: to.vendor, kind: code }),
+  onModelHedged: ({ from, to, winner }) => metrics.modelHedged({ from: from.vendor, to: to.vendor, winner }),
   onGapHeard: (gapMs) => metrics.turnGapHeard(gapMs),
   onEnded: (provider, endReason) => metrics.callEnded(provider, endReason),
 });

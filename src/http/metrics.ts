@@ -13,6 +13,8 @@ export interface Metrics {
   vendorFailed(leg: string, vendor: string, kind: string): void;
   /** A call went on with another vendor; `kind`: the error code. */
   vendorFellOver(fallover: { leg: string; from: string; to: string; kind: string }): void;
+  /** A request to a model was sent twice; `winner`: first, second or none. */
+  modelHedged(hedge: { from: string; to: string; winner: string }): void;
   /** A stream was refused or its handshake failed; `reason`: the error code. */
   handshakeRejected(reason: string): void;
   /** An attempt at a webhook delivery was made. */
@@ -60,6 +62,12 @@ export function createMetrics(source: MetricsSource): Metrics {
     labelNames: ['leg', 'from', 'to', 'kind'],
     registers,
   });
+  const hedges = new Counter({
+    name: 'agent_stream_model_hedges_total',
+    help: 'Requests to language models that were sent twice, by whose answer was taken',
+    labelNames: ['from', 'to', 'winner'],
+    registers,
+  });
   const rejections = new Counter({
     name: 'agent_stream_handshake_rejections_total',
     help: 'Streams refused, by error code',
@@ -95,6 +103,7 @@ export function createMetrics(source: MetricsSource): Metrics {
     frameSent: (latenessMs) => pacing.observe(latenessMs / 1000),
     vendorFailed: (leg, vendor, kind) => vendorErrors.inc({ leg, vendor, kind }),
     vendorFellOver: (fallover) => fallbacks.inc(fallover),
+    modelHedged: (hedge) => hedges.inc(hedge),
     handshakeRejected: (reason) => rejections.inc({ reason }),
     webhookAttempted: (outcome) => webhookAttempts.inc({ outcome }),
   };

@@ -19,7 +19,7 @@ export interface TranscriptLine {
   readonly interrupted?: boolean;
 }
 
-/** Where the time of one turn went. Every value in ms; absent where it could not be measured. */
+/** Where the time of one turn went. Spans in ms, absent where they could not be measured. */
 export interface TurnLatency {
   readonly turnId: number;
   /** End of the caller's speech → decision that the turn is over. */
@@ -30,11 +30,15 @@ export interface TurnLatency {
   readonly headStartMs?: number;
   /** Model request → first token. */
   readonly modelFirstTokenMs?: number;
+  /** The model was asked a second time before the first token. */
+  readonly hedged?: true;
+  /** A filler was said before the reply's own words. */
+  readonly filler?: true;
   /** First token → first clause handed to the voice. */
   readonly firstClauseMs?: number;
   /** First clause → first audio of the voice. */
   readonly voiceFirstByteMs?: number;
-  /** First audio → first frame on the wire. */
+  /** First audio → first frame on the wire; absent where a filler came before. */
   readonly firstFrameMs?: number;
   /** End of the caller's speech → first agent audio, measured on the recording. */
   readonly heardGapMs?: number;

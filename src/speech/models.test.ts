@@ -132,6 +132,23 @@ describe('problems of a models value', () => {
     expect(problemsOfModels({ realtime: { vendor: 'openai', voice: 'cedar' }, tts: { vendor: 'builtin' }, llm: { vendor: 'builtin' } })).toEqual([]);
   });
 
+  it('name a hedge that is out of bounds, of a fallback, of another leg, or too late beside fallbacks', () => {
+    const llm = (settings: object) => problemsOfModels({ llm: { vendor: 'openai', ...settings } }).map(({ path, message }) => `${path}: ${message}`);
+    const fallbacks = [{ vendor: 'builtin' }];
+    expect(llm({ hedge_after_ms: 100 })).toEqual([]);
+    expect(llm({ hedge_after_ms: 5000 })).toEqual([]);
+    expect(llm({ hedge_after_ms: 1999, fallbacks })).toEqual([]);
+    expect(llm({ hedge_after_ms: 99 })).toEqual([expect.stringMatching(/^llm\.hedge_after_ms: /)]);
+    expect(llm({ hedge_after_ms: 5001 })).toEqual([expect.stringMatching(/^llm\.hedge_after_ms: /)]);
+    expect(llm({ hedge_after_ms: 2000, fallbacks })).toEqual([
+      'llm.hedge_after_ms: must be less than 2000 beside fallbacks: a model that is silent for so long is left for the next one',
+    ]);
+    expect(llm({ fallbacks: [{ vendor: 'openai', hedge_after_ms: 700 }] })).toEqual([
+      'llm.fallbacks.0.hedge_after_ms: a fallback has no hedge_after_ms of its own: set it on llm',
+    ]);
+    expect(problemsOfModels({ stt: { vendor: 'builtin', hedge_after_ms: 700 } })).toEqual([{ path: 'stt.hedge_after_ms', message: 'unknown option' }]);
+  });
+
   it('are none for an ordered list of fallbacks, each with the options of its vendor', () => {
     const llm = { vendor: 'openai', model: 'a', fallbacks: [{ vendor: 'openai', model: 'b', temperature: 0 }, { vendor: 'builtin' }] };
     expect(problemsOfModels({ llm, tts: { vendor: 'cartesia', fallbacks: [] } })).toEqual([]);

@@ -74,6 +74,7 @@ function buildGraph({ nodes, edges, exitsOf }: SoundDocument, settings: Workflow
     clips: Object.create(null) as Record<string, AttachedClip>,
     idle: { checks: [...settings.idle_ladder.checks], goodbye: settings.idle_ladder.goodbye },
     texts: { ...settings.texts },
+    filler: settings.turn.filler.enabled ? { text: settings.texts.filler, afterMs: settings.turn.filler.after_ms } : null,
     sensitiveVariables: sensitiveVariables(nodes),
   });
 }

@@ -1,5 +1,5 @@
 import type { ModelMessage, ModelTool, ModelToolCall } from '../speech/language-model.js';
-import type { CallableTool, ToolFiller } from './tools/callable-tool.js';
+import type { CallableTool, Filler } from './tools/callable-tool.js';
 
 /**
  * The contract between the workflow engine (step.ts, pure) and the call that runs it.
@@ -220,13 +220,15 @@ export type WorkflowAction =
        * without an edge; a shell that speaks it on its own reports it as the pass's `text`.
        */
       readonly fallbackText: string;
+      /** Said where the model leaves a caller waiting who has spoken; null: nothing is. */
+      readonly filler: Filler | null;
     }
   /** Runs tools, side by side. `variables`: the run's, but for those whose values never leave the call. */
   | { readonly type: 'call-tools'; readonly batchId: number; readonly calls: readonly ToolCall[]; readonly variables: Variables }
   /** Keeps the reply open until the tools that run have reported. The caller is told when that takes long. */
   | {
       readonly type: 'await-tools';
-      readonly filler: ToolFiller | null;
+      readonly filler: Filler | null;
       /** Said where the wait goes on, or there is no filler. */
       readonly waitingText: string;
       readonly allowInterrupt: boolean;

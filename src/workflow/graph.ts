@@ -3,7 +3,7 @@ import type { Expression } from './expression.js';
 import type { ExtractionVariable } from './engine.js';
 import type { WorkflowTexts } from './settings.js';
 import type { Template } from './template.js';
-import type { CallableTool } from './tools/callable-tool.js';
+import type { CallableTool, Filler } from './tools/callable-tool.js';
 
 /** What a document asks to be fetched before its calls begin. */
 export interface PreCallFetch {
@@ -153,6 +153,8 @@ export interface WorkflowGraph {
   readonly recordingIds: readonly string[];
   /** Null-prototype: those of them that exist, by id; `attachClips` tells them. */
   readonly clips: Readonly<Record<string, AttachedClip>>;
+  /** For a caller who waits for the model; null: nothing is said. */
+  readonly filler: Filler | null;
   /** Asked before the call begins; null: nothing is. */
   readonly preCallFetch: PreCallFetch | null;
   /** Variables whose values never leave the call. */

@@ -14,7 +14,7 @@ import { isExpressionTrue } from './expression.js';
 import type { ConditionalEdge, FixedSpeech, GraphEdge, GraphNode, PromptedNode, WorkflowGraph } from './graph.js';
 import { renderSystemPrompt } from './prompt.js';
 import { renderTemplate, type Template } from './template.js';
-import type { ToolFiller } from './tools/callable-tool.js';
+import type { Filler } from './tools/callable-tool.js';
 
 /** Model passes one caller's turn may cost. */
 export const MAX_PASSES = 3;
@@ -187,6 +187,8 @@ export function askModel(reply: Reply, node: PromptedNode, { isArrival = false }
     tools: node.tools,
     allowInterrupt: node.allowInterrupt,
     fallbackText: fallbackText(reply, node, false),
+    // Before a greeting or a goodbye nobody expects it, and where something was said already nobody needs it.
+    filler: reply.spoken === '' && reply.state.conversation.length > 0 && node.type !== 'endCall' ? reply.graph.filler : null,
   };
   const asked: Reply = { ...reply, actions: [...reply.actions, action], passesLeft: reply.passesLeft - 1 };
   return whilePending(asked, node, 'model');
@@ -202,7 +204,7 @@ function whilePending(reply: Reply, node: PromptedNode, pending: 'model' | 'tool
 }
 
 /** Keeps the reply open for the tools that run. `filler`: what the first of them has the caller told. */
-export function awaitTools(reply: Reply, node: PromptedNode, filler: ToolFiller | null): WorkflowStep {
+export function awaitTools(reply: Reply, node: PromptedNode, filler: Filler | null): WorkflowStep {
   const action: WorkflowAction = {
     type: 'await-tools',
     // Where the model said that it will look, it need not be said again.

@@ -49,6 +49,16 @@ const preemptiveGeneration = z.strictObject({
     .meta({ description: 'Replies begun per caller turn. Each that is dropped costs a request to the model, and perhaps one to the voice.' }),
 });
 
+const filler = z.strictObject({
+  enabled: z.boolean().default(true).meta({ description: 'texts.filler is said once where the model leaves the caller waiting.' }),
+  after_ms: z
+    .int()
+    .min(500)
+    .max(6000)
+    .default(2500)
+    .meta({ description: 'From the end of the caller’s turn to the filler, where the model has not begun to speak.' }),
+});
+
 const recording = z.strictObject({
   enabled: z.boolean().default(true).meta({ description: 'Both sides are recorded, each on a channel.' }),
   retention_days: z
@@ -80,6 +90,7 @@ const texts = z.strictObject({
   greeting: text('Hello. How can I help you?', 'First words where the model should greet and gives none.'),
   fallback: text('Sorry, I did not get that. Could you say it again?', 'Said when the model gives nothing the caller could hear.'),
   apology: text('Sorry, something went wrong on my side. Could you say that again?', 'Said when the model fails.'),
+  filler: text('One moment, please.', 'Said when the model takes long to begin (turn.filler).'),
   tool_waiting: text('One moment, please. I am still on it.', 'Said when a tool takes long, again and again.'),
   goodbye: text('Goodbye.', 'Said when the closing turn gives no words.'),
   transfer: text('One moment, please. I am connecting you.', 'Said before a transfer that has no message of its own.'),
@@ -113,6 +124,7 @@ export function createSettingsSchema<Models = unknown>(models?: z.ZodType<Models
           endpointing: endpointing.prefault({}),
           interruption: interruption.prefault({}),
           preemptive_generation: preemptiveGeneration.prefault({}),
+          filler: filler.prefault({}),
         })
         .prefault({}),
       recording: recording.prefault({}),

@@ -20,7 +20,7 @@ import {
   type Reply,
 } from './reply.js';
 import { readArguments } from './tools/arguments.js';
-import type { ToolFiller } from './tools/callable-tool.js';
+import type { Filler } from './tools/callable-tool.js';
 import { takeEdge } from './transition.js';
 import { withoutVariables } from './variables.js';
 
@@ -108,7 +108,7 @@ export function beginTools(reply: Reply, node: PromptedNode, given: readonly Mod
   return awaitTools(begun, node, fillerOf(node, calls));
 }
 
-const fillerOf = (node: PromptedNode, calls: readonly ModelToolCall[]): ToolFiller | null =>
+const fillerOf = (node: PromptedNode, calls: readonly ModelToolCall[]): Filler | null =>
   calls.map(({ name }) => node.callables[name]?.filler ?? null).find((filler) => filler !== null) ?? null;
 
 /** The caller has gone on: tools that run are finished, but nothing follows from them but their results. */

@@ -82,6 +82,36 @@ describeLanguageModel(
   { failure: 'it reaches for nothing' },
 );
 
+/** Every request is hedged: the vendor of choice says nothing in time, the next one answers. */
+describeLanguageModel('hedged', async () => {
+  const clock = createCountingClock();
+  const toolCall = { id: 'call_1', name: 'end_call', argumentsJson: '{"reason":"done"}' };
+  const slow = await startFakeOpenai({ apiKey: 'test-key', firstTokenMs: 1500 });
+  const quick = await startFakeOpenai({
+    apiKey: 'test-key',
+    interTokenMs: 3,
+    reply: (body) => (asRecord(body)['tools'] === undefined ? undefined : { toolCalls: [toolCall] }),
+  });
+  const hedged = (...[first, second]: readonly [string, string]): LanguageModel => {
+    const lineup = lineUp('llm', [create(openaiCompatible, clock, first), create(openaiCompatible, clock, second)], { clock });
+    const model = createFallbackLanguageModel(lineup, clock, { afterMs: 5, take: () => true });
+    return { vendor: model.vendor, model: model.model, stream: (request) => model.stream({ ...request, onHedged: () => undefined }) };
+  };
+  const unreachable = `http://127.0.0.1:${await findClosedPort()}`;
+  const isOpen = ({ outcome }: { readonly outcome: string | null }) => outcome === null;
+  return {
+    llm: hedged(slow.httpUrl, quick.httpUrl),
+    unreachable: hedged(unreachable, unreachable),
+    toolRequest: { request: toolRequest, toolName: 'end_call' },
+    openRequests: () => [...slow.requests, ...quick.requests].filter(isOpen).length,
+    pendingTimers: () => clock.pendingTimers(),
+    close: async () => {
+      await slow.close();
+      await quick.close();
+    },
+  };
+});
+
 /** The vendor of choice cannot be reached; the next one answers. */
 describeLanguageModel('fallbacks', async () => {
   const clock = createCountingClock();

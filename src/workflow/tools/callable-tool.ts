@@ -1,9 +1,9 @@
 import type { ModelTool } from '../../speech/language-model.js';
 
-/** Words for a caller who waits for a tool. */
-export interface ToolFiller {
+/** Words for a caller who waits: for a tool, or for the model. */
+export interface Filler {
   readonly text: string;
-  /** How long the tool may take before they are said. */
+  /** How long the caller may wait before they are said. */
   readonly afterMs: number;
 }
 
@@ -20,5 +20,5 @@ export interface CallableTool {
   readonly declaration: ModelTool;
   /** In the shape of its kind. */
   readonly config: Readonly<Record<string, unknown>>;
-  readonly filler: ToolFiller | null;
+  readonly filler: Filler | null;
 }
