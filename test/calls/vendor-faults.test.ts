@@ -4,6 +4,7 @@ import { expectCleanEnd, heardCharacters, heardFaults } from '../support/virtual
 import { afterGreeting, ANSWER, goodbyePasses, messagesOf, whileAnswering } from '../support/virtual/scenes.js';
 import { answerVirtualCall, END_TOOL, GREETING, type VirtualCall } from '../support/virtual/virtual-call.js';
 
+const FILLER = 'One moment, please.';
 const APOLOGY = 'Sorry, something went wrong on my side. Could you say that again?';
 const FALLBACK = 'Sorry, I did not get that. Could you say it again?';
 const LAST_APOLOGY = 'I am sorry, I cannot go on right now. Please call again later. Goodbye.';
@@ -65,15 +66,15 @@ describe('a recogniser', () => {
 
 describe('a model', () => {
   it.each([
-    ['gives no first token', { hangs: true }, 'vendor-unreachable'],
-    ['fails at once', { error: new AgentStreamError('vendor-rate-limited') }, 'vendor-rate-limited'],
-    ['throws something of its own', { error: new TypeError('undefined is not a function') }, 'vendor-failed'],
-  ] as const)('that %s is apologised for, and the call goes on', async (_name, pass, code) => {
+    ['gives no first token', { hangs: true }, 'vendor-unreachable', `${FILLER} ${APOLOGY}`],
+    ['fails at once', { error: new AgentStreamError('vendor-rate-limited') }, 'vendor-rate-limited', APOLOGY],
+    ['throws something of its own', { error: new TypeError('undefined is not a function') }, 'vendor-failed', APOLOGY],
+  ] as const)('that %s is apologised for, and the call goes on', async (_name, pass, code, heard) => {
     const call = await afterGreeting({ passes: [pass, { text: ANSWER }, ...goodbyePasses] });
     await ask(call);
     await expectNoDeadAir(call);
     await call.untilEvent('agent-said', 2);
-    expect(call.transcript().slice(-1)).toEqual([`agent: ${APOLOGY}`]);
+    expect(call.transcript().slice(-1)).toEqual([`agent: ${heard}`]);
     expect(call.eventsOf('vendor-failed')).toMatchObject([{ data: { leg: 'llm', code } }]);
     await ask(call);
     await call.untilEvent('agent-said', 3);
@@ -94,7 +95,7 @@ describe('a model', () => {
     await ask(call);
     await expectNoDeadAir(call);
     await call.untilEvent('agent-said', 2);
-    expect(call.transcript().slice(-1)).toEqual([`agent: ${APOLOGY}`]);
+    expect(call.transcript().slice(-1)).toEqual([`agent: ${FILLER} ${APOLOGY}`]);
     call.carrier.stops();
     await expectCleanEnd(call, 'caller_hangup');
   });
