@@ -38,6 +38,8 @@ export interface Cell {
   readonly childrenRssMiB: number;
   readonly load: Omit<LoadReport, 'firstFrameAt'>;
   readonly hops: Hops;
+  /** Requests to the model, those included that came to nothing. */
+  readonly modelRequests: number;
   readonly probe: ProbeReport;
   readonly stealMs: number;
   /** Why the window is void; empty: it counts. */
@@ -124,6 +126,7 @@ export async function measureCell(options: CellOptions): Promise<Cell> {
   await Promise.all(pending);
   const probeReport = await probe.take();
   const { firstFrameAt, ...rest } = load;
+  const turns = await vendors.takeTurns();
   const callSeconds = (calls * load.windowMs) / 1000;
   return {
     subject: options.subject,
@@ -135,7 +138,8 @@ export async function measureCell(options: CellOptions): Promise<Cell> {
     rssMiB: after.rssMiB,
     childrenRssMiB: after.childrenRssMiB,
     load: rest,
-    hops: summariseHops(await vendors.takeTurns(), firstFrameAt),
+    hops: summariseHops(turns, firstFrameAt),
+    modelRequests: Object.values(turns).reduce((sum, { modelRequests = 0 }) => sum + modelRequests, 0),
     probe: probeReport,
     stealMs,
     voidBecause: reasonsToVoid(load, probeReport),

@@ -9,9 +9,10 @@ import { engineScenario } from './scenarios/engine.js';
 import { mediaScenario } from './scenarios/media.js';
 import type { Scenario, ScenarioOptions } from './scenarios/scenario.js';
 import { startScenario } from './scenarios/start.js';
+import { turnScenario } from './scenarios/turn.js';
 import { vadScenario } from './scenarios/vad.js';
 
-const scenarios: readonly Scenario[] = [callsScenario, answerScenario, bargeInScenario, startScenario, mediaScenario, engineScenario, vadScenario];
+const scenarios: readonly Scenario[] = [callsScenario, turnScenario, answerScenario, bargeInScenario, startScenario, mediaScenario, engineScenario, vadScenario];
 
 /** Windows per number of calls. */
 const REPEATS_LIMIT = 20;
@@ -27,10 +28,10 @@ Options:
   --repeats N        windows per number of calls
   --baseline         also measure the naive baseline; --no-baseline leaves it out
   --no-recording     the agent does not record
-  --no-preemptive    the agent begins no reply before the turn is over: only then is the own share of a turn what the server adds
-  --min-delay MS     silence that ends a turn (default 200, as in the comparison with other servers; an agent's default is 300)
+  --no-preemptive    (not turn) the agent begins no reply before the turn is over: only then is the own share of a turn what the server adds
+  --min-delay MS     silence that ends a turn (default 200, as in the comparison with other servers; turn: 300, an agent's default)
   --stt MS --model MS --voice MS
-                     delays of the fake vendors (default 300, 200, 100)
+                     (not turn) delays of the fake vendors (default 300, 200, 100)
   --help
 
 The built server runs on core 0; load generator, fake vendors, the embedded database and everything else on core 1. A control probe and
@@ -77,7 +78,7 @@ function optionsOf(scenario: Scenario, values: CommandLine): ScenarioOptions {
     hasBaseline: values.baseline ?? defaults.hasBaseline ?? false,
     isRecording: values.recording ?? true,
     isPreemptive: values.preemptive ?? true,
-    minDelayMs: toNumber('min-delay', values['min-delay'] ?? '200', 5000),
+    minDelayMs: values['min-delay'] === undefined ? (defaults.minDelayMs ?? 200) : toNumber('min-delay', values['min-delay'], 5000),
     delays: {
       sttMs: toNumber('stt', values.stt ?? '300', 60_000),
       modelMs: toNumber('model', values.model ?? '200', 60_000),

@@ -1,3 +1,5 @@
+import type { Delay } from './delays.js';
+
 /** When each stage of one turn was passed, on the shared clock. */
 export interface TurnTimes {
   sttFinalMs?: number;
@@ -5,6 +7,8 @@ export interface TurnTimes {
   modelFirstTokenMs?: number;
   voiceRequestMs?: number;
   voiceFirstByteMs?: number;
+  /** Requests to the model with its words; those that came to nothing too. */
+  modelRequests?: number;
 }
 
 /** What the process of fake vendors tells and is told. */
@@ -20,11 +24,11 @@ export interface VendorRequest {
 /** Delays of the fake vendors, as performance comparisons of voice agents use them. */
 export interface VendorDelays {
   /** End of speech, or Finalize → final transcript. */
-  readonly sttMs: number;
+  readonly sttMs: Delay;
   /** Request → first token; the rest follows at once. */
-  readonly modelMs: number;
+  readonly modelMs: Delay;
   /** Text → first audio. */
-  readonly voiceMs: number;
+  readonly voiceMs: Delay;
 }
 
 /** One window of the control probe. */

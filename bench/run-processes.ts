@@ -113,6 +113,9 @@ export async function startProbe(): Promise<ProbeProcess> {
   };
 }
 
+/** A turn of a run's `latency` (docs/run-record.md). */
+export type TurnParts = Readonly<Record<string, number | boolean>>;
+
 /** The measured process. */
 export interface ServerProcess {
   readonly pid: number;
@@ -120,6 +123,8 @@ export interface ServerProcess {
   readonly streamUrl: string;
   /** From spawn to the first answer of /readyz. */
   readonly readyMs: number;
+  /** Where the time of each turn went, of the runs that have ended, by the server's own record. */
+  takeTurnParts(): Promise<readonly TurnParts[]>;
   stop(): Promise<void>;
 }
 
@@ -170,6 +175,8 @@ export interface ServerOptions {
   readonly isPreemptive: boolean;
   /** Silence that ends a turn whose words sound complete, as the fakes' do, ms. */
   readonly minDelayMs: number;
+  /** A request to the model that brings nothing for so long is sent twice; null or absent: none is. */
+  readonly hedgeAfterMs?: number | null;
 }
 
 /** A data directory for one run of the benchmark. */
@@ -205,7 +212,7 @@ function serverEnv(options: ServerOptions, port: number): NodeJS.ProcessEnv {
 }
 
 /** The agent of the base table. */
-const benchAgent = ({ isRecording, isPreemptive, minDelayMs }: ServerOptions) => ({
+const benchAgent = ({ isRecording, isPreemptive, minDelayMs, hedgeAfterMs = null }: ServerOptions) => ({
   name: 'Bench',
   workflow_definition: {
     nodes: [
@@ -223,8 +230,13 @@ const benchAgent = ({ isRecording, isPreemptive, minDelayMs }: ServerOptions) =>
     max_call_duration: 14_400,
     max_user_idle_timeout: 300,
     recording: { enabled: isRecording },
-    turn: { endpointing: { min_delay_ms: minDelayMs, max_delay_ms: Math.max(600, minDelayMs) }, preemptive_generation: { enabled: isPreemptive } },
-    models: { stt: { vendor: 'deepgram', early_finalize: true }, llm: { vendor: 'openai' }, tts: { vendor: 'cartesia' } },
+    turn: {
+      endpointing: { min_delay_ms: minDelayMs, max_delay_ms: Math.max(600, minDelayMs) },
+      preemptive_generation: { enabled: isPreemptive },
+      // The first sound is to be the answer's.
+      filler: { enabled: false },
+    },
+    models: { stt: { vendor: 'deepgram', early_finalize: true }, llm: { vendor: 'openai', ...(hedgeAfterMs === null ? {} : { hedge_after_ms: hedgeAfterMs }) }, tts: { vendor: 'cartesia' } },
   },
 });
 
@@ -238,6 +250,14 @@ async function setUp(url: string, options: ServerOptions): Promise<string> {
     await api(url, 'POST', '/telephony-configs', { name: domain, provider: 'cloudonix', credentials });
   }
   return String((await api(url, 'POST', '/agents', benchAgent(options)))['uuid']);
+}
+
+/** Runs that are looked at, one page of the list. */
+const RUNS_LIMIT = 100;
+
+async function turnPartsOf(url: string): Promise<readonly TurnParts[]> {
+  const { items } = (await api(url, 'GET', `/runs?state=completed&limit=${RUNS_LIMIT}`)) as { items: readonly { latency: { turns?: readonly TurnParts[] } }[] };
+  return items.flatMap(({ latency }) => latency.turns ?? []);
 }
 
 /** What bin/agent-stream.js does after it has looked whether a build is needed: that belongs before a run, not into it. */
@@ -268,7 +288,8 @@ export async function startServer(options: ServerOptions): Promise<ServerProcess
     const agent = options.vendors === null ? '' : await setUp(url, options);
     const pid = child.pid ?? 0;
     if (hasTaskset) for (const below of childrenOf(pid)) spawnSync('taskset', ['-pc', cores.rest, String(below)]);
-    return { pid, readyMs, streamUrl: `ws://127.0.0.1:${port}/api/v1/agent-stream/cloudonix/${agent}`, stop: () => stopProcess(child) };
+    const streamUrl = `ws://127.0.0.1:${port}/api/v1/agent-stream/cloudonix/${agent}`;
+    return { pid, readyMs, streamUrl, takeTurnParts: () => turnPartsOf(url), stop: () => stopProcess(child) };
   } catch (error) {
     await stopProcess(child);
     throw new Error(`the server did not start: ${output.trim()}`, { cause: error });
@@ -283,5 +304,5 @@ export async function startBaseline(vendors: VendorsProcess): Promise<ServerProc
   const [line] = (await once(child.stdout!, 'data')) as [Buffer];
   const port = READY_LINE.exec(line.toString('utf8'))?.[1];
   if (port === undefined) throw new Error('the baseline did not start');
-  return { pid: child.pid ?? 0, readyMs: sharedNowMs() - startMs, streamUrl: `ws://127.0.0.1:${port}/`, stop: () => stopProcess(child) };
+  return { pid: child.pid ?? 0, readyMs: sharedNowMs() - startMs, streamUrl: `ws://127.0.0.1:${port}/`, takeTurnParts: () => Promise.resolve([]), stop: () => stopProcess(child) };
 }

@@ -5,6 +5,7 @@ const SAMPLES_LIMIT = 2_000_000;
 export interface Summary {
   readonly count: number;
   readonly p50: number | null;
+  readonly p95: number | null;
   readonly p99: number | null;
   readonly p999: number | null;
   readonly max: number | null;
@@ -51,6 +52,7 @@ export function createSamples(): Samples {
       return {
         count,
         p50: quantileOf(sorted, 0.5),
+        p95: quantileOf(sorted, 0.95),
         p99: quantileOf(sorted, 0.99),
         p999: quantileOf(sorted, 0.999),
         max: quantileOf(sorted, 1),

@@ -6,6 +6,7 @@ import { startFakeDeepgram } from '../test/support/fakes/deepgram.js';
 import { startFakeOpenai } from '../test/support/fakes/openai.js';
 import { babble } from '../test/support/fakes/speech-audio.js';
 import { benchBearerToken, benchDomain, benchDomains, benchSession } from './bench-call.js';
+import { createDelay } from './delays.js';
 import { CALLS_LIMIT } from './load-generator.js';
 import type { TurnTimes, VendorDelays, VendorMessage, VendorRequest } from './messages.js';
 import { sharedNowMs } from './shared-clock.js';
@@ -24,12 +25,23 @@ const source = babble(20_000);
 const clock: Clock = { ...systemClock, nowMs: sharedNowMs };
 let turns = new Map<string, TurnTimes>();
 
-function note(text: string, stage: keyof TurnTimes, atMs: number): void {
+function timesOf(text: string): TurnTimes | null {
   const id = findTurnId(text);
-  if (id === null || turns.size >= TURNS_LIMIT) return;
+  if (id === null || turns.size >= TURNS_LIMIT) return null;
   const times = turns.get(id) ?? {};
-  times[stage] ??= atMs;
   turns.set(id, times);
+  return times;
+}
+
+function note(text: string, stage: Exclude<keyof TurnTimes, 'modelRequests'>, atMs: number): void {
+  const times = timesOf(text);
+  if (times !== null) times[stage] ??= atMs;
+}
+
+function noteModelRequest(text: string, atMs: number): void {
+  const times = timesOf(text);
+  if (times !== null) times.modelRequests = (times.modelRequests ?? 0) + 1;
+  note(text, 'modelRequestMs', atMs);
 }
 
 /** An answer's audio: the first frame of a text with an id carries it. */
@@ -44,19 +56,19 @@ async function main(): Promise<void> {
   const delays = JSON.parse(process.argv[2] ?? '{}') as VendorDelays;
   const deepgram = await startFakeDeepgram({
     clock,
-    resultDelayMs: delays.sttMs,
+    resultDelayMs: createDelay(delays.sttMs, 1),
     script: (segment) => `question u${segment + 1} please.`,
     onResult: (text, atMs) => note(text, 'sttFinalMs', atMs),
   });
   const openai = await startFakeOpenai({
     clock,
-    firstTokenMs: delays.modelMs,
-    onRequest: (text, atMs) => note(text, 'modelRequestMs', atMs),
+    firstTokenMs: createDelay(delays.modelMs, 2),
+    onRequest: noteModelRequest,
     onFirstToken: (text, atMs) => note(text, 'modelFirstTokenMs', atMs),
   });
   const cartesia = await startFakeCartesia({
     clock,
-    firstByteMs: delays.voiceMs,
+    firstByteMs: createDelay(delays.voiceMs, 3),
     render,
     onText: (text, atMs) => note(text, 'voiceRequestMs', atMs),
     onFirstChunk: (text, atMs) => note(text, 'voiceFirstByteMs', atMs),

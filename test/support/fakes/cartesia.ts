@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { systemClock, type Clock, type Timer } from '../../../src/base/clock.js';
 import { babble } from './speech-audio.js';
+import { nextDelayMs, type FakeDelay } from './delay.js';
 import { breakSocket, createFaultPlan, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from './vendor-server.js';
 
 const BYTES_PER_MS = 8;
@@ -33,7 +34,7 @@ export interface FakeCartesiaOptions {
   /** Answers 401 to any other key. */
   readonly apiKey?: string;
   /** From the text to its first chunk. Default 0. */
-  readonly firstByteMs?: number;
+  readonly firstByteMs?: FakeDelay;
   /** Length of the speech. Default 60. */
   readonly msPerCharacter?: number;
   /** Audio per chunk. Default 100. */
@@ -175,7 +176,7 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: CartesiaConne
     }
     if (!wasIdle) return;
     context.timer?.cancel();
-    context.timer = clock.setTimer(transcript === '' ? 0 : firstByteMs, () => step(contextId, context));
+    context.timer = clock.setTimer(transcript === '' ? 0 : nextDelayMs(firstByteMs), () => step(contextId, context));
   }
 
   function timestamps(contextId: string, text: string, startMs: number, durationMs: number): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import { systemClock, type Clock, type Timer } from '../../../src/base/clock.js';
+import { nextDelayMs, type FakeDelay } from './delay.js';
 import { createRecogniser, type Recogniser, type Recognition } from './segment-recogniser.js';
 import { decodeCodedWords } from './speech-audio.js';
 import { breakSocket, createFaultPlan, startVendorServer, type SocketFault, type UpgradeFault, type VendorServer } from './vendor-server.js';
@@ -27,7 +28,7 @@ export interface FakeRecogniserOptions {
   /** Hears the words in a segment of mu-law audio; ignored where there is a `script`. */
   readonly transcribe?: (audio: Buffer) => string;
   /** From the end of speech, or a request to finalize, to the result. Default 0. */
-  readonly resultDelayMs?: number;
+  readonly resultDelayMs?: FakeDelay;
   /** Closes a connection without audio or message. Default: 10 s. */
   readonly idleCloseMs?: number;
   /** By connection, 0 is the first. */
@@ -103,18 +104,22 @@ export async function startFakeRecogniser(protocol: RecogniserProtocol, options:
     connections.push(connection);
     const fault = faults.of(request);
     const results = fault !== undefined && 'results' in fault ? fault : null;
-    const delayMs = results?.results === 'late' ? results.delayMs : resultDelayMs;
+    const delay = results?.results === 'late' ? results.delayMs : resultDelayMs;
     const timers = new Set<Timer>();
     let audioBytes = 0;
     let idleTimer: Timer | null = null;
     let recogniser: Recogniser | null = null;
+    /** No result overtakes another. */
+    let sentUntilMs = 0;
 
     const later = (act: () => void) => {
+      const delayMs = nextDelayMs(delay);
       if (delayMs <= 0) {
         act();
         return;
       }
-      const timer = clock.setTimer(delayMs, () => {
+      sentUntilMs = Math.max(sentUntilMs, clock.nowMs() + delayMs);
+      const timer = clock.setTimer(sentUntilMs - clock.nowMs(), () => {
         timers.delete(timer);
         act();
       });

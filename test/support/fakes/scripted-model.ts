@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { systemClock, type Clock } from '../../../src/base/clock.js';
+import { nextDelayMs, type FakeDelay } from './delay.js';
 import { startVendorServer, type VendorServer } from './vendor-server.js';
 
 const CUT_DELAY_MS = 20;
@@ -46,7 +47,7 @@ export interface ScriptedModelOptions<Body> {
   /** Default, and where it returns nothing: {@link echoOf} the last words of the user. */
   readonly reply?: (body: Body) => ScriptedReply | undefined;
   /** Default 0. */
-  readonly firstTokenMs?: number;
+  readonly firstTokenMs?: FakeDelay;
   /** Default 0: all at once. */
   readonly interTokenMs?: number;
   /** By request, 0 is the first. */
@@ -167,7 +168,7 @@ export async function startScriptedModel<Body>(dialect: ModelDialect<Body>, opti
   async function stream({ body, path }: ModelRequest<Body>, response: ServerResponse, fault: ModelFault | undefined): Promise<void> {
     response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache' });
     response.flushHeaders();
-    await pause(firstTokenMs);
+    await pause(nextDelayMs(firstTokenMs));
     if (fault?.kind === 'no-first-token' || response.destroyed) return;
     const { head, parts, tail } = dialect.stream(body, fault?.kind === 'endless' ? { text: ' again' } : replyTo(body), path);
     const limit = fault !== undefined && 'afterTokens' in fault ? fault.afterTokens : parts.length;
