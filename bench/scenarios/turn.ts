@@ -86,8 +86,9 @@ function printResults(results: readonly TurnResult[]): void {
     ['turns answered', ...results.map(({ cell }) => String(cell.load.response.count))],
     ['turns hedged, %', ...results.map(({ hedgedShare }) => shorten(hedgedShare * 100))],
     ['model requests per answer', ...results.map(({ cell }) => shorten(cell.modelRequests / Math.max(1, cell.load.response.count)))],
-    ['window', ...results.map(({ cell }) => (cell.voidBecause.length === 0 ? 'counts' : `void: ${cell.voidBecause.join(', ')}`))],
+    ['window', ...results.map(({ cell }) => (cell.voidBecause.length === 0 ? 'counts' : 'void'))],
   ]);
+  for (const { configuration, cell } of results) if (cell.voidBecause.length > 0) console.log(`${configuration.name} is void: ${cell.voidBecause.join(', ')}`);
 }
 
 /** Where a turn's time goes with vendors that take the times they publish, and what preemptive replies and hedged requests change. */

@@ -62,6 +62,18 @@ describe('a caller who waits for a slow model', () => {
     expect(turns[1]).not.toHaveProperty('filler');
   });
 
+  it('is not made to wait longer by it: the model is given up when it would be without', async () => {
+    const failureAfterMs = async (enabled: boolean) => {
+      const call = await afterGreeting({ passes: [{ hangs: true }, ...goodbyePasses], phrases: fillerInCache(), settings: { turn: { filler: { enabled } } } });
+      const askedAtMs = await ask(call);
+      const { atMs } = await call.untilEvent('vendor-failed');
+      expect(call.eventsOf('filler-said')).toHaveLength(enabled ? 1 : 0);
+      await hangUp(call);
+      return atMs - askedAtMs;
+    };
+    expect(await failureAfterMs(true)).toBe(await failureAfterMs(false));
+  });
+
   it('hears it as soon as the voice has spoken it, where it is not cached; later calls have it at once', async () => {
     const phrases = createPhraseCache();
     for (const isFirst of [true, false]) {
