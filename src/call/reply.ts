@@ -108,7 +108,6 @@ class SpokenReply implements Reply {
   readonly timings: ReplyTimings;
   readonly #options: ReplyOptions;
   readonly #listener: ReplyListener;
-  readonly #queue: SpeechAction[];
   readonly #controller = new AbortController();
   readonly #watch: DeadAirWatch;
   readonly #speaker: Speaker;
@@ -121,7 +120,6 @@ class SpokenReply implements Reply {
     const { clock, waitingSinceMs } = options;
     this.#options = options;
     this.#listener = listener;
-    this.#queue = [...actions];
     this.timings = { requestedAtMs: clock.nowMs() };
     this.#filler = createFillerWatch(clock);
     this.#watch = createDeadAirWatch({ clock, waitingSinceMs, onDeadAir: () => this.#giveUpSilentLeg() });
@@ -131,7 +129,7 @@ class SpokenReply implements Reply {
     if (options.signal.aborted) this.#onCallEnded();
     // Not at once: the owner must know the reply before it hears of it.
     void Promise.resolve()
-      .then(() => this.#run())
+      .then(() => this.#run([...actions]))
       .catch((error: unknown) => this.#onBroken(error))
       .catch((error: unknown) => listener.onFault(error))
       .finally(() => options.signal.removeEventListener('abort', this.#onCallEnded));
@@ -194,11 +192,11 @@ class SpokenReply implements Reply {
     });
   }
 
-  async #run(): Promise<void> {
-    for (let action = this.#queue.shift(); action !== undefined && !this.#signal.aborted; action = this.#queue.shift()) {
+  async #run(queue: SpeechAction[]): Promise<void> {
+    for (let action = queue.shift(); action !== undefined && !this.#signal.aborted; action = queue.shift()) {
       if (action.type === 'say') await this.#speaker.say(action.text, action.clipId);
       else if (action.type === 'play-tones') this.#speaker.play(keyTones(action.digits));
-      else this.#queue.push(...(await (action.type === 'ask-model' ? this.#askModel(action) : this.#awaitTools(action))));
+      else queue.push(...(await (action.type === 'ask-model' ? this.#askModel(action) : this.#awaitTools(action))));
     }
     this.#watch.cancel();
     if (!this.#signal.aborted) this.#listener.onComplete(this.#hasAudio);
