@@ -72,4 +72,6 @@ export const withoutSecrets = (text: string, secrets: readonly string[]): string
   secrets
     .filter((secretText) => secretText.length >= MIN_HIDDEN_LENGTH)
     .flatMap((secretText) => [secretText, JSON.stringify(secretText).slice(1, -1)])
+    // One may be the beginning of another.
+    .toSorted((left, right) => right.length - left.length)
     .reduce((shown, hidden) => shown.replaceAll(hidden, '****'), text);
