@@ -7,7 +7,7 @@ describe('the credential of a request', () => {
     [{ type: 'basic', username: 'Aladdin', password: 'open sesame' }, { authorization: 'Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==' }],
     [{ type: 'api_key', key: 'k' }, { 'x-api-key': 'k' }],
     [{ type: 'api_key', header: 'Api-Key', key: 'k' }, { 'api-key': 'k' }],
-    [{ type: 'custom_header', header: 'X-Auth', value: 'v' }, { 'x-auth': 'v' }],
+    [{ type: 'custom_header', header: 'X-Auth', value: ' v v\n' }, { 'x-auth': 'v v' }],
     [{ type: 'custom_headers', headers: { 'X-Client': 'c', 'X-Secret': 's' } }, { 'x-client': 'c', 'x-secret': 's' }],
   ])('%j is sent as %j', (credential, headers) => {
     expect(credentialHeaders(credential).headers).toEqual(headers);

@@ -10,12 +10,14 @@ const secret = z
   .max(4000)
   .regex(/^[\x20-\x7e]+$/, 'must be printable ASCII')
   .meta({ secret: true });
+/** HTTP takes no spaces around a value (RFC 9110 §5.5). */
+const headerValue = z.string().trim().pipe(secret).meta({ secret: true });
 const header = z
   .string()
   .regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/, 'is no header name')
   .refine((name) => !reservedHeaders.has(name.toLowerCase()), 'is a header that the request sets itself');
 const headers = z
-  .record(header, secret)
+  .record(header, headerValue)
   .refine((given) => {
     const count = Object.keys(given).length;
     return count > 0 && count <= MAX_HEADERS;
@@ -24,10 +26,10 @@ const headers = z
 
 /** How a request says who sends it. Secrets carry `secret: true`. */
 export const requestCredentialSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('bearer'), token: secret }),
+  z.strictObject({ type: z.literal('bearer'), token: headerValue }),
   z.strictObject({ type: z.literal('basic'), username: z.string().max(500), password: secret }),
-  z.strictObject({ type: z.literal('api_key'), header: header.default('X-API-Key'), key: secret }),
-  z.strictObject({ type: z.literal('custom_header'), header, value: secret }),
+  z.strictObject({ type: z.literal('api_key'), header: header.default('X-API-Key'), key: headerValue }),
+  z.strictObject({ type: z.literal('custom_header'), header, value: headerValue }),
   z.strictObject({ type: z.literal('custom_headers'), headers }),
 ]);
 
