@@ -75,32 +75,29 @@ function defaultText(schema, isRequired) {
 }
 
 /** One row per field of an object schema; nested objects as dotted paths. */
-function fieldRows(schema, { prefix = '', skip = [] } = {}) {
+function fieldRows(schema, prefix = '') {
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const path = `${prefix}${name}`;
-    if (skip.includes(path)) return [];
-    if (field.type === 'object' && field.properties !== undefined) return fieldRows(field, { prefix: `${path}.`, skip });
+    if (field.type === 'object' && field.properties !== undefined) return fieldRows(field, `${path}.`);
     const isRequired = schema.required?.includes(name) ?? false;
     return [[`\`${path}\``, typeText(field), defaultText(field, isRequired), field.description ?? '']];
   });
 }
 
-/** Fields that a document may carry at their defaults, but whose function is not built (src/workflow/support-checks.ts). */
-const unbuiltFields = ['pre_call_fetch_credential_uuid', 'credential_uuid'];
 const runningTypes = ['startCall', 'agentNode', 'endCall', 'globalNode', 'say', 'transferCall', 'collectDigits', 'webhook', 'qa'];
 const fieldTitles = ['Field', 'Value', 'Default', 'Meaning'];
 
 function nodeTables(nodeSchemas) {
   return runningTypes
     .map((type) => {
-      const rows = fieldRows(jsonSchemaOf(nodeSchemas[type]).properties.data, { skip: unbuiltFields });
+      const rows = fieldRows(jsonSchemaOf(nodeSchemas[type]).properties.data);
       return `### ${type}\n\n${table(fieldTitles, rows)}`;
     })
     .join('\n\n');
 }
 
 function edgeTable(edgeSchema) {
-  return table(fieldTitles, fieldRows(jsonSchemaOf(edgeSchema).properties.data, { skip: unbuiltFields }));
+  return table(fieldTitles, fieldRows(jsonSchemaOf(edgeSchema).properties.data));
 }
 
 /** The fields of a run within a webhook's body. */

@@ -225,3 +225,63 @@ describe('a delivery to a private address', () => {
     expect(receiver.received).toEqual([]);
   });
 });
+
+describe('a delivery for a webhook node', () => {
+  const token = 'canary-node-token';
+
+  /** A run whose workflow sends a request with a credential, its delivery, and what attempts it. */
+  async function endRun(credentialUuid?: string) {
+    const tenant = await createTenant(test.store);
+    const organizationId = tenant.organization.id;
+    const stored = await test.store.credentials.create({ organizationId, name: 'CRM', fields: { type: 'bearer', token } });
+    const data = { name: 'CRM', endpoint_url: `${receiver.url}/crm`, credential_uuid: credentialUuid ?? stored.uuid, custom_headers: [{ key: 'Authorization', value: 'none' }, { key: 'X-Own', value: 'own' }] };
+    const workflow = { nodes: [{ id: 'w', type: 'webhook', data }], edges: [] };
+    const agent = await test.store.agents.create({ organizationId, ownerUserId: tenant.owner.id, name: 'Desk', workflow, settings: {}, variables: {} });
+    const run = await mintRun(test.store, agent);
+    await test.store.runs.finalise(run.id, ending());
+    const deliver = createWebhookDelivery({
+      store: test.store,
+      clock: createVirtualClock(),
+      log: silentLog,
+      fetch,
+      publicUrl: () => 'https://calls.example.com',
+      userAgent: 'agent-stream/test',
+      onAttempt: () => undefined,
+    });
+    const read = async () => (await test.store.webhookDeliveries.list(organizationId, { runId: run.id })).items[0]!;
+    return { stored, read, attempt: async () => deliver((await read()).id, new AbortController().signal) };
+  }
+  beforeEach(() => {
+    receiver.received.length = 0;
+  });
+
+  it('is sent with its credential as it is at each attempt, and keeps nothing of it', async () => {
+    receiver.answer(({ headers }, response) => void response.writeHead(503).end(`you sent ${headers['authorization'] ?? ''}`));
+    const { stored, read, attempt } = await endRun();
+    await attempt();
+    expect(await read()).toMatchObject({ status: 'pending', outcome: 'receiver_error', responseBody: 'you sent Bearer ****' });
+    await test.store.credentials.update(stored.organizationId, stored.uuid, { fields: { type: 'custom_headers', headers: { Authorization: 'Key second', 'X-Client': 'us' } } });
+    receiver.answer((_message, response) => void response.writeHead(204).end());
+    await attempt();
+    expect(await read()).toMatchObject({ status: 'delivered', attempts: 2 });
+    expect(receiver.received.map(({ headers }) => [headers['authorization'], headers['x-client'], headers['x-own']])).toEqual([
+      [`Bearer ${token}`, undefined, 'own'],
+      ['Key second', 'us', 'own'],
+    ]);
+  });
+
+  it('takes its credential nowhere else', async () => {
+    receiver.answer((_message, response) => void response.writeHead(307, { location: `${receiver.url.replace('127.0.0.1', 'localhost')}/elsewhere` }).end());
+    const { read, attempt } = await endRun();
+    await attempt();
+    expect(await read()).toMatchObject({ status: 'pending', outcome: 'redirected' });
+    expect(receiver.received.map(({ path }) => path)).toEqual(['/crm']);
+  });
+
+  it('is given up where its credential is no more', async () => {
+    const { read, attempt } = await endRun('00000000-0000-4000-8000-000000000000');
+    await attempt();
+    expect(await read()).toMatchObject({ status: 'failed', outcome: 'credential_missing', attempts: 1 });
+    expect(receiver.received).toEqual([]);
+  });
+});

@@ -1,7 +1,8 @@
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
-import type { ClaimedDelivery, WebhookDeliveryStore, WebhookOutcome } from '../store/store.js';
+import type { ClaimedDelivery, CredentialStore, WebhookDeliveryStore, WebhookOutcome } from '../store/store.js';
+import { credentialHeaders, withoutSecrets } from '../workflow/request-credential.js';
 import { planAfterAttempt, type AttemptResult } from './delivery-plan.js';
 import { nodeRequest, nodeVariables, parseWebhookNode } from './node-webhook.js';
 import { encodePayload, MAX_PAYLOAD_BYTES, webhookPayload, webhookPayloadSchema } from './webhook-payload.js';
@@ -18,7 +19,7 @@ const MAX_KEPT_CHARACTERS = 1_024;
 
 /** What attempts are made with. */
 export interface WebhookDeliveryOptions {
-  readonly store: { readonly webhookDeliveries: Pick<WebhookDeliveryStore, 'claim' | 'release' | 'keepBody' | 'record'> };
+  readonly store: { readonly webhookDeliveries: Pick<WebhookDeliveryStore, 'claim' | 'release' | 'keepBody' | 'record'>; readonly credentials: Pick<CredentialStore, 'get'> };
   readonly clock: Clock;
   readonly log: Log;
   /** Follows no redirect when asked not to; the guarded one where private networks are closed. */
@@ -37,27 +38,40 @@ interface OutgoingMessage {
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
+  /** What its credential holds: nothing that is kept of the answer may. */
+  readonly secrets: readonly string[];
 }
+
+/** Why there is nothing to send. */
+type Unsendable = 'disabled' | 'credential_missing' | 'invalid';
 
 /** Makes one attempt at a delivery, records what came of it and when the next is due. Rejects where the attempt could not be recorded. */
 export function createWebhookDelivery(options: WebhookDeliveryOptions): (deliveryId: string, signal: AbortSignal) => Promise<void> {
   const { store, clock, log, random = Math.random } = options;
 
   /** The message of a claimed delivery, or why there is none. */
-  function compose(claimed: ClaimedDelivery): OutgoingMessage | 'disabled' | 'invalid' {
-    const { delivery, endpoint, run } = claimed;
-    const wallMs = clock.wallMs();
-    if (endpoint !== null) {
-      if (!endpoint.enabled && delivery.eventType !== 'endpoint.test') return 'disabled';
-      const body = claimed.body ?? encodeEvent(claimed);
-      const headers = { 'content-type': 'application/json', ...webhookHeaders({ id: delivery.eventId, body }, endpoint.secrets, wallMs) };
-      return { url: endpoint.url, method: 'POST', headers, body };
-    }
-    const node = parseWebhookNode(claimed.node);
+  async function compose(claimed: ClaimedDelivery): Promise<OutgoingMessage | Unsendable> {
+    const { delivery, endpoint } = claimed;
+    if (endpoint === null) return composeOfNode(claimed);
+    if (!endpoint.enabled && delivery.eventType !== 'endpoint.test') return 'disabled';
+    const body = claimed.body ?? encodeEvent(claimed);
+    const headers = { 'content-type': 'application/json', ...webhookHeaders({ id: delivery.eventId, body }, endpoint.secrets, clock.wallMs()) };
+    return { url: endpoint.url, method: 'POST', headers, body, secrets: [] };
+  }
+
+  /** The credential is opened for this attempt: what is stored of a delivery never holds it. */
+  async function composeOfNode({ delivery, run, body: frozenBody, node: stored }: ClaimedDelivery): Promise<OutgoingMessage | Unsendable> {
+    const node = parseWebhookNode(stored);
     if (node === null || run === null) return 'invalid';
-    const request = nodeRequest(node, nodeVariables(run, options.publicUrl()), { frozenBody: claimed.body, wallMs });
+    const wallMs = clock.wallMs();
+    const request = nodeRequest(node, nodeVariables(run, options.publicUrl()), { frozenBody, wallMs });
     if (Buffer.byteLength(request.body ?? '') > MAX_PAYLOAD_BYTES) return 'invalid';
-    return { ...request, headers: { ...request.headers, ...webhookHeaders({ id: delivery.eventId, body: request.body ?? '' }, [], wallMs) } };
+    const { credential_uuid: uuid } = node.data;
+    const credential = uuid === undefined ? null : await store.credentials.get(delivery.organizationId, uuid);
+    if (uuid !== undefined && credential === null) return 'credential_missing';
+    const { headers, secrets } = credentialHeaders(credential?.fields ?? null);
+    const own = webhookHeaders({ id: delivery.eventId, body: request.body ?? '' }, [], wallMs);
+    return { ...request, headers: { ...request.headers, ...headers, ...own }, secrets };
   }
 
   function encodeEvent({ delivery, run }: ClaimedDelivery): string {
@@ -65,13 +79,13 @@ export function createWebhookDelivery(options: WebhookDeliveryOptions): (deliver
     return encodePayload(webhookPayload(type, run, { publicUrl: options.publicUrl(), occurredAt: delivery.createdAt }));
   }
 
-  async function send({ url, method, headers, body }: OutgoingMessage, signal: AbortSignal): Promise<AttemptResult> {
+  async function send({ url, method, headers, body, secrets }: OutgoingMessage, signal: AbortSignal): Promise<AttemptResult> {
     const deadline = deadlineSignal(clock, ATTEMPT_TIMEOUT_MS, signal, () => new Error('The receiver took too long'));
     try {
       const init = { method, headers: { ...headers, 'user-agent': options.userAgent }, redirect: 'manual', signal: deadline.signal } as const;
       const response = await options.fetch(url, body === null ? init : { ...init, body });
       const retryAfter = response.headers.get('retry-after');
-      return { kind: 'answered', status: response.status, retryAfter, body: await readAnswer(response) };
+      return { kind: 'answered', status: response.status, retryAfter, body: await readAnswer(response, secrets) };
     } catch (error) {
       signal.throwIfAborted();
       if (deadline.signal.aborted) return { kind: 'failed', outcome: 'timed_out' };
@@ -82,7 +96,7 @@ export function createWebhookDelivery(options: WebhookDeliveryOptions): (deliver
   }
 
   async function attempt(claimed: ClaimedDelivery, signal: AbortSignal): Promise<AttemptResult> {
-    const message = compose(claimed);
+    const message = await compose(claimed);
     if (typeof message === 'string') return { kind: 'failed', outcome: message };
     if (claimed.body === null && message.body !== null) await store.webhookDeliveries.keepBody(claimed.delivery.id, message.body);
     return send(message, signal);
@@ -113,7 +127,7 @@ const isRefusedEgress = (error: unknown): boolean => error instanceof AgentStrea
  * The beginning of an answer, as far as it comes in time. Its status is what counts: a body that breaks off or never ends is no reason to
  * send the message twice.
  */
-async function readAnswer(response: Response): Promise<string> {
+async function readAnswer(response: Response, secrets: readonly string[]): Promise<string> {
   if (response.body === null) return '';
   const reader = (response.body as ReadableStream<Uint8Array>).getReader();
   const end = { done: true, value: undefined } as const;
@@ -124,5 +138,5 @@ async function readAnswer(response: Response): Promise<string> {
     chunks.push(value);
   }
   await reader.cancel().catch(() => undefined);
-  return Buffer.concat(chunks).toString('utf8').slice(0, MAX_KEPT_CHARACTERS);
+  return withoutSecrets(Buffer.concat(chunks).toString('utf8'), secrets).slice(0, MAX_KEPT_CHARACTERS);
 }

@@ -18,10 +18,10 @@ export const MAX_RETRY_AFTER_MS = 24 * HOUR_MS;
 /** What came of one request. */
 export type AttemptResult =
   | { readonly kind: 'answered'; readonly status: number; readonly retryAfter: string | null; readonly body: string }
-  | { readonly kind: 'failed'; readonly outcome: 'timed_out' | 'unreachable' | 'egress_refused' | 'disabled' | 'invalid' };
+  | { readonly kind: 'failed'; readonly outcome: 'timed_out' | 'unreachable' | 'egress_refused' | 'disabled' | 'credential_missing' | 'invalid' };
 
 /** Outcomes that no further try would change. The others are tried again: a receiver's 4xx may be a deployment that went wrong. */
-const finalOutcomes: ReadonlySet<WebhookOutcome> = new Set<WebhookOutcome>(['delivered', 'gone', 'egress_refused', 'disabled', 'invalid']);
+const finalOutcomes: ReadonlySet<WebhookOutcome> = new Set<WebhookOutcome>(['delivered', 'gone', 'egress_refused', 'disabled', 'credential_missing', 'invalid']);
 
 function outcomeOf(status: number): WebhookOutcome {
   if (status >= 200 && status < 300) return 'delivered';

@@ -50,7 +50,7 @@ describe('the request of a webhook node', () => {
     expect(requestOf({ http_method: 'PUT' }, sampleRun(), '{"a":1}')).toMatchObject({ method: 'PUT', body: '{"a":1}' });
   });
 
-  it.each([{ endpoint_url: 'file:///etc/passwd' }, { credential_uuid: 'c' }, { unknown: 1 }, { custom_headers: [{ key: 'host', value: 'x' }] }])('is none where the node is not sound: %j', (data) => {
+  it.each([{ endpoint_url: 'file:///etc/passwd' }, { unknown: 1 }, { custom_headers: [{ key: 'host', value: 'x' }] }])('is none where the node is not sound: %j', (data) => {
     expect(requestOf(data)).toBeNull();
   });
 });

@@ -21,7 +21,7 @@ export interface NodeRequest {
 /** The node, or null where the document holds none that can be sent: a draft may hold anything. */
 export function parseWebhookNode(node: unknown): WebhookNode | null {
   const parsed = webhookSchema.safeParse(node);
-  return parsed.success && parsed.data.data.credential_uuid === undefined ? parsed.data : null;
+  return parsed.success ? parsed.data : null;
 }
 
 /** What templates can name: the contexts and everything in them, and the run's facts (docs/webhooks.md), which win over both. */

@@ -159,14 +159,15 @@ export async function answerCall(minted: MintedCall, ports: AnswerPorts): Promis
 
 /** Null: the document asks nothing about this call. */
 function startPreCallFetch(
-  { run, stream }: MintedCall,
+  { run, stream, callable }: MintedCall,
   { graph, context }: { graph: WorkflowGraph; context: CallContext },
-  { clock, documentFetch }: AnswerPorts,
+  { clock, documentFetch, store }: AnswerPorts,
 ): Promise<PreCallResult> | null {
   const facts = { runId: run.id, ...context };
   const { preCallFetch: plan } = graph;
   if (plan === null || !isFetched(plan, facts)) return null;
-  return fetchBeforeCall(plan, facts, { clock, fetch: documentFetch, signal: stream.closed });
+  const credentialOf = async (uuid: string) => (await store.credentials.get(callable.agent.organizationId, uuid))?.fields ?? null;
+  return fetchBeforeCall(plan, facts, { clock, fetch: documentFetch, signal: stream.closed, credentialOf });
 }
 
 /** Who calls hears ringing where it takes long; who was called does not: the call is theirs already. */

@@ -25,10 +25,10 @@ import type { Config } from '../config.js';
 import { createFileReader } from '../knowledge/file-reader.js';
 import { createKnowledgeBase, type KnowledgeBase } from '../knowledge/knowledge.js';
 import { createAgentRules } from '../http/agent-rules.js';
-import { createAgentStreamEndpoint } from '../http/agent-stream.js';
+import { createAgentStreamEndpoint, type AgentStreamEndpoint } from '../http/agent-stream.js';
 import { createApp } from '../http/app.js';
 import { createMetrics, type Metrics } from '../http/metrics.js';
-import { startServer } from '../http/server.js';
+import { startServer, type RunningServer } from '../http/server.js';
 import type { AppServices } from '../http/services.js';
 import { openSetup } from '../http/setup.js';
 import { createEventWriters } from '../runs/event-writer.js';
@@ -153,11 +153,11 @@ async function composeNode(
   const sweeper = startRunUpkeep({ store, nodeId, isExclusive, directory, recordings, clock, log }, disposal);
 
   let publicUrl = config.publicUrl;
-  const egress = config.allowPrivateNetworks ? undefined : createGuardedEgress();
-  const { knowledge, documents, toolsOf } = openTools({ store, clock, log, fetch: stubTools(egress?.fetch ?? fetch) });
+  const { reach, documentFetch } = reachOf(config, clock);
+  const { knowledge, documents, toolsOf } = openTools({ store, clock, log, fetch: stubTools(documentFetch) });
   const transfers = disposal.own(createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log }));
   const createControl = controlFactory(config, clock);
-  const models = createModelResolver({ store, env: config.env, clock, fetch, egress });
+  const models = createModelResolver({ store, ...reach });
   const voiceActivity = await openingVoiceActivity;
   const endpoint = createAgentStreamEndpoint({
     store,
@@ -176,7 +176,8 @@ async function composeNode(
     phrases: createPhraseCache(),
     recordings,
     workflows: createWorkflowResolver(),
-    ...{ models, documentFetch: egress?.fetch ?? fetch },
+    models,
+    documentFetch,
     warmUps: createWarmUps(),
     shutdown: shutdown.signal,
     ...{ documents, clips: createClipResolver(store.audioClips), toolsOf },
@@ -194,12 +195,13 @@ async function composeNode(
     setup,
     createControl,
     providers: Object.values(providers),
-    ...vendorServices({ env: config.env, clock, fetch, egress }),
+    ...vendorServices(reach),
     agentRules: createAgentRules(modelsSchema),
     fileReader: createFileReader(clock),
     knowledge,
     liveCalls: directory,
-    ...{ toolsOf, chats: createChatDesk({ store, models, documents, toolsOf, clock }) },
+    toolsOf,
+    chats: createChatDesk({ store, models, documents, toolsOf, clock }),
     publicUrl: () => publicUrl,
     onTransferCallback: (provider, ...post) => transfers.of(provider).deliver(...post),
   });
@@ -207,19 +209,34 @@ async function composeNode(
   const server = disposal.own(await startServer({ app, config, clock, log, onUpgrade: endpoint.handleUpgrade }));
   if (config.port === 0 && config.env['AGENT_STREAM_PUBLIC_URL'] === undefined) publicUrl = server.url;
 
-  startQueue(afterCallTasks({ store, models, clock, log, fetch: egress?.fetch ?? fetch, publicUrl: () => publicUrl, version, metrics }));
+  startQueue(afterCallTasks({ store, models, clock, log, fetch: documentFetch, publicUrl: () => publicUrl, version, metrics }));
 
+  const ending = endingOf({ server, directory, endpoint, shutdown, disposal, drainTimeoutMs: config.drainTimeoutMs, clock });
+  return { url: server.url, publicUrl, store, directory, voiceActivity: voiceActivity.name, setupToken: setup.token, ...ending };
+}
+
+/** How the node reaches vendors, and what stored settings and documents name. */
+function reachOf({ env, allowPrivateNetworks }: Config, clock: Clock): { readonly reach: VendorReach; readonly documentFetch: typeof fetch } {
+  const egress = allowPrivateNetworks ? undefined : createGuardedEgress();
+  return { reach: { env, clock, fetch, egress }, documentFetch: egress?.fetch ?? fetch };
+}
+
+/** How a node ends. */
+function endingOf(node: {
+  readonly server: Pick<RunningServer, 'beginDrain'>;
+  readonly directory: CallDirectory;
+  readonly endpoint: Pick<AgentStreamEndpoint, 'settled'>;
+  readonly shutdown: AbortController;
+  readonly disposal: ReturnType<typeof createDisposal>;
+  readonly drainTimeoutMs: number;
+  readonly clock: Clock;
+}): Pick<RunningNode, 'drain' | 'stop'> {
+  const { server, directory, endpoint, shutdown, disposal, drainTimeoutMs, clock } = node;
   let hasDrained = false;
   return {
-    url: server.url,
-    publicUrl,
-    store,
-    directory,
-    voiceActivity: voiceActivity.name,
-    setupToken: setup.token,
     async drain(signal) {
       server.beginDrain();
-      await directory.drain(config.drainTimeoutMs, signal);
+      await directory.drain(drainTimeoutMs, signal);
       hasDrained = true;
     },
     async stop() {

@@ -33,13 +33,14 @@ function problemsOfVariables(variables: AgentContent['variables']): readonly Pro
 export function createAgentRules(modelsSchema: z.ZodType): AgentRules {
   return {
     starterWorkflow: () => structuredClone(defaultDocument),
-    check({ workflow, settings, variables }, tools) {
+    check({ workflow, settings, variables }, { tools, credentialUuids }) {
       const parsed = parseSettings(settings, modelsSchema);
       const compiled = compileWorkflow(workflow, {
         forPublish: true,
         knownVariables: [...builtInVariables, ...Object.keys(variables)],
         settings: parsed.ok ? parsed.settings : defaultSettings,
         tools: knownToolsOf(tools),
+        credentialUuids,
       });
       return {
         problems: [

@@ -15,6 +15,7 @@ import { agentRoutes } from './routes/agents.js';
 import { apiKeyRoutes } from './routes/api-keys.js';
 import { audioClipRoutes } from './routes/audio-clips.js';
 import { chatRoutes } from './routes/chats.js';
+import { credentialRoutes } from './routes/credentials.js';
 import { documentRoutes } from './routes/documents.js';
 import { operationRoutes } from './routes/operations.js';
 import { organizationRoutes } from './routes/organization.js';
@@ -55,6 +56,7 @@ function protectedRoutes(services: AppServices, authenticator: Authenticator): r
     pricesRoutes(services),
     apiKeyRoutes(services, authenticator),
     vendorCredentialRoutes(services),
+    credentialRoutes(services),
     documentRoutes(services),
     audioClipRoutes(services),
     toolRoutes(services),

@@ -54,8 +54,8 @@ export interface AgentCheck {
 export interface AgentRules {
   /** The document of an agent that is created without one. */
   starterWorkflow(): unknown;
-  /** Checks workflow, settings, models and variables as they must be to be published. `tools`: all that the organization has. */
-  check(content: AgentContent, tools: readonly ToolDefinition[]): AgentCheck;
+  /** Checks workflow, settings, models and variables as they must be to be published, against all tools and credentials of the organization. */
+  check(content: AgentContent, stored: { readonly tools: readonly ToolDefinition[]; readonly credentialUuids: ReadonlySet<string> }): AgentCheck;
   /** Reads an exported agent, ours or Dograh's. What it gives may still have problems: {@link check} tells them. */
   readExport(document: JsonRecord, known: KnownReferences): ImportResult;
   /** Every problem of a `settings.models` value alone, as the organization's default holds it. */

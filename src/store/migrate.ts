@@ -9,6 +9,7 @@ import { tools } from './migrations/0004-tools.js';
 import { documents } from './migrations/0005-documents.js';
 import { afterCall } from './migrations/0006-after-call.js';
 import { chats } from './migrations/0007-chats.js';
+import { credentials } from './migrations/0008-credentials.js';
 import { audioClips } from './migrations/0009-audio-clips.js';
 import { queueLogger } from './queue-logger.js';
 
@@ -21,6 +22,7 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
   { id: '0005-documents', sql: documents },
   { id: '0006-after-call', sql: afterCall },
   { id: '0007-chats', sql: chats },
+  { id: '0008-credentials', sql: credentials },
   { id: '0009-audio-clips', sql: audioClips },
 ];
 

@@ -5,6 +5,7 @@ import { createAccountStore } from './accounts.js';
 import { createAgentStore } from './agents.js';
 import { createAnalysisStore } from './analyses.js';
 import { createChatStore } from './chats.js';
+import { createCredentialStore } from './credentials.js';
 import { openDatabase, translateDatabaseError, translatingErrors } from './database.js';
 import { migrate } from './migrate.js';
 import { openNotifications } from './notifications.js';
@@ -46,6 +47,7 @@ export async function openStore(options: {
       agents: translatingErrors(createAgentStore({ ...database, onAgentChanged: (change) => listener.deliverHere('agent_changed', change) })),
       telephonyConfigs: translatingErrors(createTelephonyConfigStore(database, secrets)),
       vendorCredentials: translatingErrors(createVendorCredentialStore(database, secrets)),
+      credentials: translatingErrors(createCredentialStore(database, secrets)),
       tools: translatingErrors(createToolStore({ ...database, onToolsChanged: (change) => listener.deliverHere('tools_changed', change) }, secrets)),
       quotas: translatingErrors(createQuotaStore(database)),
       runs: translatingErrors(createRunStore(database)),

@@ -103,6 +103,16 @@ export const vendorCredentials = pgTable('vendor_credentials', {
   createdAt: createdAt(),
 });
 
+/** What requests say who sends them with. */
+export const credentials = pgTable('credentials', {
+  uuid: uuid('uuid').primaryKey(),
+  organizationId: uuid('organization_id').notNull(),
+  name: text('name').notNull(),
+  fieldsSealed: bytes('fields_sealed').notNull(),
+  createdAt: createdAt(),
+  updatedAt: time('updated_at').notNull().defaultNow(),
+});
+
 /** What agents' nodes may call. */
 export const tools = pgTable('tools', {
   uuid: uuid('uuid').primaryKey(),
@@ -113,6 +123,7 @@ export const tools = pgTable('tools', {
   config: writtenJson('config').notNull(),
   filler: writtenJson('filler'),
   credentialSealed: bytes('credential_sealed'),
+  credentialUuid: uuid('credential_uuid'),
   createdAt: createdAt(),
   updatedAt: time('updated_at').notNull().defaultNow(),
 });

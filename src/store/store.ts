@@ -3,7 +3,7 @@ import type { AnalysisStore } from './contract/analyses.js';
 import type { AudioClipStore } from './contract/audio-clips.js';
 import type { AgentStore } from './contract/agents.js';
 import type { ChatStore } from './contract/chats.js';
-import type { TelephonyConfigStore, VendorCredentialStore } from './contract/credentials.js';
+import type { CredentialStore, TelephonyConfigStore, VendorCredentialStore } from './contract/credentials.js';
 import type { DocumentStore } from './contract/documents.js';
 import type { Notifications } from './contract/notifications.js';
 import type { QuotaStore } from './contract/quotas.js';
@@ -33,6 +33,7 @@ export interface Store {
   readonly agents: AgentStore;
   readonly telephonyConfigs: TelephonyConfigStore;
   readonly vendorCredentials: VendorCredentialStore;
+  readonly credentials: CredentialStore;
   readonly tools: ToolStore;
   readonly quotas: QuotaStore;
   readonly runs: RunStore;

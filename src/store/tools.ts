@@ -1,11 +1,12 @@
 import { and, asc, eq, getTableColumns, sql } from 'drizzle-orm';
 import { AgentStreamError } from '../base/errors.js';
 import { capabilityUuid, isUuid } from '../base/ids.js';
+import { openCredential } from './credentials.js';
 import { notifyWithin, type Database, type Queryable } from './database.js';
 import { encodeJson, storableText } from './encode-json.js';
-import { tools } from './schema.js';
+import { credentials, tools } from './schema.js';
 import type { SecretPlace, Secrets } from './secrets.js';
-import type { NotificationPayloads, Tool, ToolChange, ToolCredential, ToolStore } from './store.js';
+import type { NotificationPayloads, RequestCredential, Tool, ToolChange, ToolCredential, ToolStore } from './store.js';
 
 /** Most tools of an organization. */
 const MAX_TOOLS = 500;
@@ -32,8 +33,18 @@ export function createToolStore(
   secrets: Secrets,
 ): ToolStore {
   const { orm, callerOrm, onToolsChanged } = database;
-  const sealed = (uuid: string, organizationId: string, credential: ToolCredential | null) =>
-    credential === null ? null : secrets.seal(placeOf(uuid, organizationId), encodeJson(credential));
+  const credentialRow = (uuid: string, organizationId: string, credential: ToolCredential) => ({
+    credentialSealed: credential !== null && 'own' in credential ? secrets.seal(placeOf(uuid, organizationId), encodeJson(credential.own)) : null,
+    credentialUuid: credential !== null && 'uuid' in credential ? credential.uuid : null,
+  });
+
+  /** The stored credential stays until the transaction is over. */
+  async function holdCredential(transaction: Queryable, organizationId: string, credential: ToolCredential | undefined): Promise<void> {
+    if (credential === undefined || credential === null || 'own' in credential) return;
+    const isStored = and(eq(credentials.organizationId, organizationId), eq(credentials.uuid, credential.uuid));
+    const [held] = await transaction.select({ uuid: credentials.uuid }).from(credentials).where(isStored).for('key share');
+    if (held === undefined) throw new AgentStreamError('conflict', { message: 'The credential that the tool names is no more.' });
+  }
 
   async function change<T>(organizationId: string, work: (transaction: Queryable) => Promise<T | null>): Promise<T | null> {
     const result = await orm.transaction(async (transaction) => {
@@ -51,7 +62,8 @@ export function createToolStore(
       const created = await change<Tool>(organizationId, async (transaction) => {
         const [held] = await transaction.select({ count: sql<number>`count(*)::int` }).from(tools).where(eq(tools.organizationId, organizationId));
         if ((held?.count ?? 0) >= MAX_TOOLS) throw new AgentStreamError('conflict', { message: `There are ${MAX_TOOLS} tools already. Delete some.` });
-        const row = { ...fields, ...rowOf(fields), uuid, organizationId, credentialSealed: sealed(uuid, organizationId, credential) };
+        await holdCredential(transaction, organizationId, credential);
+        const row = { ...fields, ...rowOf(fields), uuid, organizationId, ...credentialRow(uuid, organizationId, credential) };
         const [tool] = await transaction.insert(tools).values(row).returning(toolColumns);
         return tool ?? null;
       });
@@ -72,8 +84,9 @@ export function createToolStore(
 
     async update(organizationId, uuid, { credential, ...fields }) {
       if (!isUuid(organizationId) || !isUuid(uuid)) return null;
-      const newCredential = credential === undefined ? {} : { credentialSealed: sealed(uuid, organizationId, credential) };
+      const newCredential = credential === undefined ? {} : credentialRow(uuid, organizationId, credential);
       return change<Tool>(organizationId, async (transaction) => {
+        await holdCredential(transaction, organizationId, credential);
         const row = { updatedAt: sql`now()`, ...rowOf(fields), ...newCredential };
         const [tool] = await transaction.update(tools).set(row).where(within(organizationId, uuid)).returning(toolColumns);
         return tool ?? null;
@@ -91,9 +104,14 @@ export function createToolStore(
 
     async credentialOf(organizationId, uuid) {
       if (!isUuid(organizationId) || !isUuid(uuid)) return null;
-      const [row] = await callerOrm.select({ credentialSealed }).from(tools).where(within(organizationId, uuid));
-      const kept = row?.credentialSealed ?? null;
-      return kept === null ? null : (JSON.parse(secrets.open(placeOf(uuid, organizationId), kept)) as ToolCredential);
+      const [row] = await callerOrm
+        .select({ credentialSealed, stored: credentials })
+        .from(tools)
+        .leftJoin(credentials, eq(credentials.uuid, tools.credentialUuid))
+        .where(within(organizationId, uuid));
+      if (row === undefined) return null;
+      if (row.stored !== null) return openCredential(row.stored, secrets);
+      return row.credentialSealed === null ? null : (JSON.parse(secrets.open(placeOf(uuid, organizationId), row.credentialSealed)) as RequestCredential);
     },
   };
 }

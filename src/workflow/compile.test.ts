@@ -146,19 +146,11 @@ describe('a document with problems', () => {
     expect(problemsOf(document).length).toBeGreaterThan(0);
   });
 
-  it.each<[string, unknown]>([
-    ['stored credentials of requests before the call', { pre_call_fetch_mode: 'always', pre_call_fetch_url: 'https://example.com', pre_call_fetch_credential_uuid: 'c' }],
-  ])('refuses what cannot be done yet: %s', (what, data) => {
-    const [problem, ...others] = problemsOf({ nodes: [node('s', 'startCall', data as Record<string, unknown>)], edges: [] });
-    expect(problem?.message).toContain(`not supported yet: ${what}`);
-    expect(others).toEqual([]);
-  });
-
   it('says where a request before the call has no address, or none that can be', () => {
     const fetching = (data: Record<string, unknown>) => ({ nodes: [node('s', 'startCall', { pre_call_fetch_mode: 'inbound', ...data })], edges: [] });
     expect(compileWorkflow(fetching({ pre_call_fetch_url: 'https://example.com/who' }), { forPublish: true })).toMatchObject({
       ok: true,
-      graph: { preCallFetch: { mode: 'inbound', url: 'https://example.com/who' } },
+      graph: { preCallFetch: { mode: 'inbound', url: 'https://example.com/who', credentialUuid: null } },
     });
     for (const data of [{}, { pre_call_fetch_url: 'ftp://example.com' }]) expect(problemsOf(fetching(data))).toMatchObject([{ id: 's', field: 'data.pre_call_fetch_url' }]);
   });
@@ -199,9 +191,16 @@ describe('a document with problems', () => {
     for (const key of ['webhook-id', 'Host', 'a b', '']) expect(places(webhookNode({ custom_headers: [{ key, value: 'x' }] }))).toHaveLength(1);
     const many = Array.from({ length: 21 }, (_, index) => node(`w${index}`, 'webhook', { endpoint_url: 'https://example.com' }));
     expect(problemsOf({ nodes: [start, ...many], edges: [] })).toMatchObject([{ id: 'w20', message: 'a workflow has 20 webhook nodes at the most' }]);
-    expect(problemsOf({ nodes: webhookNode({ credential_uuid: 'c' }), edges: [] })).toMatchObject([
-      { id: 'n', field: 'data.credential_uuid', message: 'not supported yet: stored credentials of webhooks' },
-    ]);
+  });
+
+  it('names no credential that is not stored', () => {
+    const fetching = node('s', 'startCall', { pre_call_fetch_mode: 'always', pre_call_fetch_url: 'https://example.com', pre_call_fetch_credential_uuid: 'c' });
+    const document = { nodes: [fetching, node('n', 'webhook', { endpoint_url: 'https://example.com', credential_uuid: 'd' })], edges: [] };
+    const compile = (...known: string[]) => compileWorkflow(document, { forPublish: true, credentialUuids: new Set(known) });
+    expect(compile('c', 'd')).toMatchObject({ ok: true, graph: { preCallFetch: { credentialUuid: 'c' } } });
+    expect(compile('d')).toMatchObject({ ok: false, problems: [{ id: 's', field: 'data.pre_call_fetch_credential_uuid', message: 'there is no credential c' }] });
+    expect(compile('c')).toMatchObject({ ok: false, problems: [{ id: 'n', field: 'data.credential_uuid', message: 'there is no credential d' }] });
+    expect(compileWorkflow(document)).toMatchObject({ ok: true });
   });
 
   it('warns of templates that can never be filled in', () => {

@@ -5,6 +5,7 @@ import { buildNode } from './build-node.js';
 import { clipReferencesIn } from './clip-references.js';
 import { preCallFetchOf } from './pre-call-fetch.js';
 import type { AttachedClip, GraphNode, WorkflowGraph } from './graph.js';
+import { checkNodeCredentials } from './node-credentials.js';
 import { checkNodeTools, type KnownTools } from './node-tools.js';
 import { MAX_EDGES, MAX_NODES } from './nodes/shared.js';
 import { readDocument, type DocumentOutline } from './outline.js';
@@ -30,6 +31,8 @@ export interface CompileOptions {
   readonly settings?: WorkflowSettings | undefined;
   /** The stored tools that its nodes may name. To be published every one must be there; a call goes on without those that are gone. Default: none. */
   readonly tools?: KnownTools | undefined;
+  /** The stored credentials that its nodes may name. Default: any; what is gone is told when it is to be sent. */
+  readonly credentialUuids?: ReadonlySet<string> | undefined;
 }
 
 /** A graph ready to run, or everything that keeps the document from running. */
@@ -116,6 +119,8 @@ export function compileWorkflow(document: unknown, options: CompileOptions = {})
   const { nodes, edges, exitsOf } = parts;
   const tools = options.tools ?? noTools;
   const toolProblems = nodes.flatMap((node) => checkNodeTools(node, exitsOf.get(node.id) ?? [], tools));
+  const { credentialUuids } = options;
+  if (credentialUuids !== undefined) problems.push(...nodes.flatMap((node) => checkNodeCredentials(node, credentialUuids)));
   problems.push(...(options.forPublish === true ? toolProblems : []), ...spokenSecrets([...nodes, ...edges], sensitiveVariables(nodes)));
   if (problems.length > 0) return { ok: false, problems: capped(problems) };
   const unknown = options.knownVariables === undefined ? [] : unknownVariables([...nodes, ...edges], options.knownVariables);

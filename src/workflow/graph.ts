@@ -9,6 +9,8 @@ import type { CallableTool, Filler } from './tools/callable-tool.js';
 export interface PreCallFetch {
   readonly mode: 'always' | 'inbound' | 'outbound';
   readonly url: string;
+  /** The stored credential that it is asked with; null: none. */
+  readonly credentialUuid: string | null;
 }
 
 /** What a document has said as it stands: a text, or a recording of somebody with the text said where it is missing. */

@@ -8,8 +8,8 @@ import { mergeVariables } from './variables.js';
 
 /** What a start node asks for; null where nothing is. */
 export function preCallFetchOf({ data }: NodeOfType<'startCall'>): PreCallFetch | null {
-  const { pre_call_fetch_mode: mode, pre_call_fetch_url: url } = data;
-  return mode === 'disabled' || url === undefined ? null : { mode, url };
+  const { pre_call_fetch_mode: mode, pre_call_fetch_url: url, pre_call_fetch_credential_uuid: credentialUuid = null } = data;
+  return mode === 'disabled' || url === undefined ? null : { mode, url, credentialUuid };
 }
 
 /** What an answer brings to a call. */

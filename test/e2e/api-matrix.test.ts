@@ -96,7 +96,7 @@ describe('after every operation was called', () => {
   });
 
   it('another organization sees none of it in its lists', async () => {
-    for (const path of ['agents', 'telephony-configs', 'runs', 'refusals', 'vendor-credentials', 'webhook-endpoints', 'webhook-deliveries', 'documents', 'audio-clips']) {
+    for (const path of ['agents', 'telephony-configs', 'runs', 'refusals', 'vendor-credentials', 'credentials', 'tools', 'webhook-endpoints', 'webhook-deliveries', 'documents', 'audio-clips']) {
       const { json } = await api.request('GET', `/api/v1/${path}`, { key: api.bob.key });
       expect(json.items).toEqual([]);
     }

@@ -8,6 +8,7 @@ export const secrets = {
   requestsKey: 'canary-requests-key-9913',
   vendorKey: 'dg-canary-vendor-key-7714',
   toolToken: 'canary-tool-token-5521',
+  clientSecret: 'canary-client-secret-3317',
 };
 
 /** Ids that exist, by the name of the path parameter in the OpenAPI document. */
@@ -20,6 +21,7 @@ export interface World {
   readonly vendorCredentialId: string;
   /** Its base URL leads inside, which the API would not have taken. */
   readonly insideCredentialId: string;
+  readonly credentialUuid: string;
   readonly toolUuid: string;
   readonly apiKeyId: string;
   readonly webhookEndpointId: string;
@@ -74,6 +76,7 @@ const run = (suffix: string) => (world: World) => `/api/v1/runs/${world.runId}${
 const liveRun = (suffix: string) => (world: World) => `/api/v1/runs/${world.liveRunId}${suffix}`;
 const webhookEndpoint = (suffix: string) => (world: World) => `/api/v1/webhook-endpoints/${world.webhookEndpointId}${suffix}`;
 const tool = (suffix: string) => (world: World) => `/api/v1/tools/${world.toolUuid}${suffix}`;
+const credential = (world: World) => `/api/v1/credentials/${world.credentialUuid}`;
 const telephonyConfig = (suffix: string) => (world: World) => `/api/v1/telephony-configs/${world.telephonyConfigId}${suffix}`;
 
 /** Every operation that needs a key, in an order in which each finds what it needs. */
@@ -271,6 +274,24 @@ export const operations: readonly Operation[] = [
       ),
   }),
   operation('DELETE /api/v1/vendor-credentials/{id}', 204, { path: (world) => `/api/v1/vendor-credentials/${world.vendorCredentialId}` }),
+  operation('POST /api/v1/credentials', 201, {
+    body: { name: 'Calendar', credential: { type: 'basic', username: 'desk', password: secrets.clientSecret } },
+    check: ({ json, headers }) => {
+      expect(json).toMatchObject({ name: 'Calendar', credential: { type: 'basic', username: 'desk', password: '****3317' } });
+      expect(headers.get('location')).toBe(`/api/v1/credentials/${String(json['uuid'])}`);
+    },
+  }),
+  operation('GET /api/v1/credentials', 200, { check: ({ json }) => expect(json.items?.map(({ name }) => name)).toEqual(['CRM', 'Calendar']) }),
+  operation('GET /api/v1/credentials/{uuid}', 200, {
+    path: credential,
+    check: ({ json }) => expect(json['credential']).toEqual({ type: 'custom_headers', headers: { 'X-Client': '****', 'X-Secret': '****3317' } }),
+  }),
+  operation('PATCH /api/v1/credentials/{uuid}', 200, {
+    path: credential,
+    body: { name: 'CRM of sales', credential: { type: 'custom_headers', headers: { 'X-Secret': '****3317' } } },
+    check: ({ json }) => expect(json).toMatchObject({ name: 'CRM of sales', credential: { headers: { 'X-Secret': '****3317' } } }),
+  }),
+  operation('DELETE /api/v1/credentials/{uuid}', 204, { path: credential }),
   operation('POST /api/v1/documents', 201, {
     path: () => '/api/v1/documents?name=notes.md&mode=full',
     file: { content: '# Notes\nThe door code is on the wall.', type: 'text/markdown' },
@@ -313,7 +334,7 @@ export const operations: readonly Operation[] = [
   operation('POST /api/v1/tools', 201, {
     body: { name: 'Add Up', description: 'Adds.', kind: 'calculator', filler: { text: 'Let me see.' } },
     check: ({ json, headers }) => {
-      expect(json).toMatchObject({ function_name: 'add_up', kind: 'calculator', config: {}, filler: { text: 'Let me see.', after_ms: 700 }, credential: null });
+      expect(json).toMatchObject({ function_name: 'add_up', kind: 'calculator', config: {}, filler: { text: 'Let me see.', after_ms: 700 }, credential: null, credential_uuid: null });
       expect(headers.get('location')).toBe(`/api/v1/tools/${String(json['uuid'])}`);
     },
   }),
@@ -419,6 +440,8 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
     apiKey: secrets.vendorKey,
     baseUrl: 'http://127.0.0.1:9',
   });
+  const headers = { 'X-Client': 'us', 'X-Secret': secrets.clientSecret };
+  const stored = await post('/api/v1/credentials', { name: 'CRM', credential: { type: 'custom_headers', headers } });
   const tool = await post('/api/v1/tools', {
     name: 'Find order',
     description: 'Finds.',
@@ -453,6 +476,7 @@ export async function createWorld(api: ApiTest, writeRecording: (path: string, c
     telephonyConfigId,
     vendorCredentialId: String(vendorCredential['id']),
     insideCredentialId: inside.id,
+    credentialUuid: String(stored['uuid']),
     toolUuid: String(tool['uuid']),
     apiKeyId: String(apiKey['id']),
     webhookEndpointId: String(webhook['id']),

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.js';
 import { playSuites } from '../../src/cli/evaluation/play-suites.js';
+import { readEvaluationFile } from '../../src/cli/evaluation/scenario-file.js';
 import { openSuite } from '../../src/cli/evaluation/suite.js';
 import { startEvaluationStage, testOutput, type EvaluationStage } from '../support/evaluation-stage.js';
 
@@ -12,7 +13,7 @@ const files = readdirSync(folder).filter((name) => name.endsWith('.eval.yaml'));
 
 let stage: EvaluationStage;
 beforeAll(async () => {
-  stage = await startEvaluationStage();
+  stage = await startEvaluationStage(files.flatMap((name) => readEvaluationFile(join(folder, name)).stubs));
 }, 60_000);
 afterAll(() => stage.stop());
 

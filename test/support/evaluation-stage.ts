@@ -1,6 +1,7 @@
 import { systemClock } from '../../src/base/clock.js';
 import { createApiClient } from '../../src/cli/api-client.js';
-import { domainsFor, ensureDomains, type CallStage } from '../../src/cli/evaluation/call-stage.js';
+import { ensureDomains } from '../../src/cli/ensure-domains.js';
+import { domainsFor, type CallStage } from '../../src/cli/evaluation/call-stage.js';
 import type { Stub } from '../../src/cli/evaluation/scenario-file.js';
 import { stubbedFetch } from '../../src/cli/evaluation/stubs.js';
 import { createOutput } from '../../src/cli/output.js';
@@ -23,7 +24,7 @@ export async function startEvaluationStage(stubs: readonly Stub[] = []): Promise
   const server = await startCallServer({ env: { CLOUDONIX_API_BASE_URL: cloudonix.baseUrl }, stubTools: (real) => stubbedFetch(stubs, real) });
   const { signal } = new AbortController();
   const client = createApiClient({ serverUrl: server.node.url, apiKey: server.tenant.key, fetch, clock: systemClock, signal });
-  await ensureDomains(client, domains);
+  await ensureDomains(client, domains, SIMULATOR_BEARER_TOKEN);
   const stop = async () => {
     await server.stop();
     await cloudonix.close();

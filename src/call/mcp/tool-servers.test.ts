@@ -25,6 +25,8 @@ afterEach(async () => {
 interface Seen {
   readonly method: string;
   readonly authorization: string | undefined;
+  /** Header `x-key`. */
+  readonly key: string | string[] | undefined;
   readonly rpc: string;
 }
 
@@ -39,7 +41,7 @@ async function serve(define: (server: McpServer) => void, meddle: Meddle = () =>
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body: unknown = chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString());
     const rpc = (body as { method?: string } | undefined)?.method ?? '';
-    seen.push({ method: request.method ?? '', authorization: request.headers.authorization, rpc });
+    seen.push({ method: request.method ?? '', authorization: request.headers.authorization, key: request.headers['x-key'], rpc });
     if (meddle(rpc, response, request)) return;
     const known = sessions.get(String(request.headers['mcp-session-id']));
     if (known !== undefined) return known.handleRequest(request, response, body);
@@ -103,13 +105,15 @@ function open(config: Record<string, unknown>, { only, ...ports }: Partial<ToolP
 describe('the MCP servers of a call', () => {
   it('offers what a server lists at the nodes that name it, under names of its own, and leaves the shared graph as it is', async () => {
     const { url, seen } = await serve(shop);
-    const { functions, shared, names, run, news, call, faults } = open({ url }, { credentialOf: () => Promise.resolve({ type: 'bearer', token: 'secret-token' }) });
+    const { functions, shared, names, run, news, call, faults } = open({ url, headers: { 'X-Key': 'plain' } }, {
+      credentialOf: () => Promise.resolve({ type: 'custom_headers', headers: { Authorization: 'Bearer secret-token', 'x-key': 'secret-key' } }),
+    });
     expect(names()).toEqual([]);
     await functions.ready;
     expect(names()).toEqual(['order_state', 'order_state_2', 'refuse']);
     expect(functions.graph).not.toBe(shared);
     expect(Object.values(shared.nodes).flatMap((node) => ('tools' in node ? Object.keys(node.callables) : []))).toEqual([]);
-    expect(await run('order_state', { order: '7' })).toEqual({ text: 'order 7 is on its way, Bearer ****\n(image, not shown)', isError: false });
+    expect(await run('order_state', { order: '7' })).toEqual({ text: 'order 7 is on its way, ****\n(image, not shown)', isError: false });
     const long = await run('order_state_2');
     expect(long.text.length).toBeLessThan(8100);
     expect(long.text.endsWith('(cut)')).toBe(true);
@@ -117,7 +121,7 @@ describe('the MCP servers of a call', () => {
     expect(news).toEqual([['functions-listed', { tool_uuid: 'shop', count: 3 }]]);
     call.abort();
     await expect.poll(() => seen.at(-1)?.method).toBe('DELETE');
-    expect(seen.every(({ authorization }) => authorization === 'Bearer secret-token')).toBe(true);
+    expect(seen.every(({ authorization, key }) => authorization === 'Bearer secret-token' && key === 'secret-key')).toBe(true);
     expect(seen.filter(({ rpc }) => rpc === 'initialize' || rpc === 'tools/list')).toHaveLength(2);
     expect(faults).toEqual([]);
   });

@@ -3,9 +3,9 @@ import { AgentStreamError, toAgentStreamError } from '../../base/errors.js';
 import type { Variables } from '../../workflow/engine.js';
 import type { RemoteFunction } from '../../workflow/remote-functions.js';
 import type { CallableTool } from '../../workflow/tools/callable-tool.js';
-import { headerOf, toolCredentialSchema } from '../../workflow/tools/credential.js';
+import { credentialHeaders, withoutSecrets } from '../../workflow/request-credential.js';
 import { mcpConfig } from '../../workflow/tools/tool-configs.js';
-import { withoutSecrets } from '../tools/send-request.js';
+import { lowerCaseNames } from '../tools/send-request.js';
 import type { ToolOutcome, ToolServers } from '../tools/tool-kind.js';
 import { openServerSession, type ServerSession } from './server-session.js';
 import { isSessionLost } from './session-failure.js';
@@ -50,14 +50,13 @@ function openServer(tool: CallableTool, signal: AbortSignal, onNews: (news: Serv
   const config = mcpConfig.parse(tool.config);
 
   async function open(within: AbortSignal): Promise<OpenServer> {
-    const credential = await credentialOf(toolUuid);
-    const secret = credential === null ? null : headerOf(toolCredentialSchema.parse(credential));
-    const headers = { ...config.headers, ...(secret === null ? {} : { [secret.name]: secret.value }) };
+    const credential = credentialHeaders(await credentialOf(toolUuid));
+    const headers = { ...lowerCaseNames(config.headers), ...credential.headers };
     const session = await openServerSession({ url: config.url, headers }, { fetch, clock, signal: within });
     // The session ends with the call, whoever has it then.
     if (signal.aborted) void session.close();
     else signal.addEventListener('abort', () => void session.close(), { once: true });
-    return { session, secrets: secret?.secrets ?? [] };
+    return { session, secrets: credential.secrets };
   }
 
   /** Opens and lists within the connect time-out. */

@@ -134,9 +134,12 @@ describe('http_api', () => {
       const location = path === '/loop' ? '/loop' : path === '/file' ? 'file:///etc/passwd' : `${other.url}/x`;
       response.writeHead(count % 2 === 0 ? 307 : 302, { location }).end();
     });
-    const credentialOf = () => Promise.resolve({ type: 'bearer', token: 'secret-token' });
-    expect((await run({ url: `${url}/a` }, '{}', { credentialOf })).text).toBe('there');
-    expect(other.seen[0]?.headers.authorization).toBeUndefined();
+    const credentialOf = () => Promise.resolve({ type: 'custom_headers', headers: { Authorization: 'Bearer secret-token', 'X-Client': 'us' } });
+    expect((await run({ url: `${url}/a`, headers: { 'X-Plain': 'kept' } }, '{}', { credentialOf })).text).toBe('there');
+    expect(other.seen[0]?.headers).not.toHaveProperty('authorization');
+    expect(other.seen[0]?.headers).not.toHaveProperty('x-client');
+    expect(other.seen[0]?.headers).toMatchObject({ 'x-plain': 'kept' });
+    expect(seen[0]?.headers).toMatchObject({ 'x-client': 'us' });
     expect((await run({ url: `${url}/loop` })).text).toBe('Error: The server redirects too often.');
     expect((await run({ url: `${url}/file` })).text).toBe('Error: The server redirects to an address that cannot be used.');
     expect(seen[0]?.headers.authorization).toBe('Bearer secret-token');

@@ -1,8 +1,9 @@
 import { isPrototypeKey, isRecord } from '../../base/json.js';
 import type { Variables } from '../../workflow/engine.js';
+import { withoutSecrets } from '../../workflow/request-credential.js';
 import { parseTemplate, renderTemplate } from '../../workflow/template.js';
 import { httpApiConfig } from '../../workflow/tools/tool-configs.js';
-import { addQuery, fillUrl, presetsOf, sendRequest, withoutSecrets, type OutgoingRequest } from './send-request.js';
+import { addQuery, fillUrl, lowerCaseNames, presetsOf, sendRequest, type OutgoingRequest } from './send-request.js';
 import { toolKind, type ToolContext } from './tool-kind.js';
 
 /** Deepest nesting of a body template. */
@@ -33,8 +34,7 @@ function requestOf(config: ReturnType<typeof httpApiConfig.parse>, given: Variab
   const { url, used } = fillUrl(config.url, values);
   const rest = Object.fromEntries(Object.entries(values).filter(([name]) => !used.has(name)));
   const { method } = config;
-  const headers: Record<string, string> = { accept: 'application/json, text/*;q=0.8, */*;q=0.1' };
-  for (const [name, value] of Object.entries(config.headers)) headers[name.toLowerCase()] = value;
+  const headers = { accept: 'application/json, text/*;q=0.8, */*;q=0.1', ...lowerCaseNames(config.headers) };
   if (method === 'GET' || method === 'DELETE') return { method, url: addQuery(url, rest).href, headers, body: null };
   const body = config.body_template === undefined ? rest : renderBody(config.body_template, layered(variables, values), wallMs);
   return { method, url: url.href, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };

@@ -1,7 +1,7 @@
 import { sleep } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import { parseTemplate, renderTemplate } from '../../workflow/template.js';
-import { headerOf, toolCredentialSchema } from '../../workflow/tools/credential.js';
+import { credentialHeaders } from '../../workflow/request-credential.js';
 import type { Variables } from '../../workflow/engine.js';
 import type { ToolContext } from './tool-kind.js';
 
@@ -33,11 +33,9 @@ export interface ReceivedAnswer {
   readonly secrets: readonly string[];
 }
 
-function authorisation(credential: unknown): { headers: Record<string, string>; secrets: readonly string[] } {
-  if (credential === null) return { headers: {}, secrets: [] };
-  const { name, value, secrets } = headerOf(toolCredentialSchema.parse(credential));
-  return { headers: { [name]: value }, secrets };
-}
+/** Headers by their names in lower case, so that each is there once. */
+export const lowerCaseNames = (headers: Readonly<Record<string, string>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
 const unreachable = (cause: unknown): AgentStreamError => {
   if (cause instanceof AgentStreamError) return cause;
@@ -96,7 +94,7 @@ async function sendOnce(first: OutgoingRequest, secretHeaders: readonly string[]
  * @throws AgentStreamError `egress-refused`, `tool-unreachable`, `tool-failed`; the signal's reason
  */
 export async function sendRequest(request: OutgoingRequest, context: ToolContext): Promise<ReceivedAnswer> {
-  const { headers, secrets } = authorisation(await context.credential());
+  const { headers, secrets } = credentialHeaders(await context.credential());
   const full: OutgoingRequest = { ...request, headers: { ...request.headers, ...headers } };
   const attempts = idempotentMethods.has(request.method) ? MAX_ATTEMPTS : 1;
   for (let attempt = 1; ; attempt += 1) {
@@ -111,10 +109,6 @@ export async function sendRequest(request: OutgoingRequest, context: ToolContext
     await sleep(context.clock, RETRY_DELAY_MS * attempt, context.signal);
   }
 }
-
-/** A text without the secrets that were sent with its request. */
-export const withoutSecrets = (text: string, secrets: readonly string[]): string =>
-  secrets.filter((secret) => secret.length >= 4).reduce((shown, secret) => shown.replaceAll(secret, '****'), text);
 
 /** Presets filled in from the call's variables. @throws AgentStreamError `tool-failed` where a required one comes out empty */
 export function presetsOf(

@@ -5,7 +5,7 @@ import { isTransferDestination } from '../../base/transfer-destination.js';
 import type { Variables } from '../../workflow/engine.js';
 import { parseTemplate, renderTemplate, variableAt } from '../../workflow/template.js';
 import { transferCallConfig } from '../../workflow/tools/tool-configs.js';
-import { fillUrl, presetsOf, sendRequest } from './send-request.js';
+import { fillUrl, lowerCaseNames, presetsOf, sendRequest } from './send-request.js';
 import { toolKind, type ToolContext } from './tool-kind.js';
 
 type Config = ReturnType<typeof transferCallConfig.parse>;
@@ -26,9 +26,8 @@ async function resolve({ resolver }: ConfigOf<'dynamic'>, given: Variables, cont
   const { variables, clock } = context;
   const values = { ...given, ...presetsOf(resolver.preset_parameters, variables, clock.wallMs()) };
   const { url } = fillUrl(resolver.url, values);
-  const headers = Object.fromEntries(Object.entries(resolver.headers).map(([name, value]) => [name.toLowerCase(), value]));
   const answer = await sendRequest(
-    { method: 'POST', url: url.href, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify({ arguments: values, context: variables }) },
+    { method: 'POST', url: url.href, headers: { ...lowerCaseNames(resolver.headers), 'content-type': 'application/json' }, body: JSON.stringify({ arguments: values, context: variables }) },
     context,
   );
   if (answer.status < 200 || answer.status > 299) throw failed(`The resolver of the destination answered ${answer.status}.`);

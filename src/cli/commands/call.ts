@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { InvalidArgumentError, Option } from 'commander';
-import { z } from 'zod';
 import { SAMPLE_RATE_HZ } from '../../audio/frame.js';
 import { decodeMulaw } from '../../audio/g711.js';
 import { encodeWav } from '../../audio/wav.js';
@@ -17,10 +16,11 @@ import {
   type PlacedCall,
 } from '../../simulator/place-call.js';
 import { createSimulatedSpeech } from '../../simulator/simulated-speech.js';
-import { agentShape, pageOf, readAnswer, telephonyConfigShape, type RunAnswer } from '../api-shapes.js';
+import { agentShape, pageOf, readAnswer, type RunAnswer } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
 import type { CliContext, RegisterCommand } from '../command.js';
 import { apiKeyFor, connect, serverUrlOf, withServerOption, type ConnectionOptions } from '../connection.js';
+import { ensureDomains } from '../ensure-domains.js';
 import { exitCodes } from '../exit-codes.js';
 import { findPlacedRun } from '../placed-run.js';
 import { describeRunInBrief } from '../run-report.js';
@@ -102,7 +102,7 @@ async function call(options: CallOptions, context: CliContext): Promise<void> {
   const steps = await readSteps(options);
   const agent = options.agent ?? (await findAgent(options, context));
   const hasApiKey = apiKeyFor(serverUrl, context.env) !== undefined;
-  if (hasApiKey) await ensureTelephonyConfig(options, context);
+  if (hasApiKey) await storeTelephonyConfig(options, context);
   const cloudonix = options.session === undefined ? await openCloudonix(options) : null;
   const { output, clock, signal } = context;
   try {
@@ -158,14 +158,9 @@ async function findAgent(options: CallOptions, context: CliContext): Promise<str
   });
 }
 
-async function ensureTelephonyConfig(options: CallOptions, context: CliContext): Promise<void> {
-  const client = connect(options, context);
-  const shape = telephonyConfigShape.extend({ account: z.string() });
-  const configs = readAnswer(pageOf(shape), await client.request('GET', '/telephony-configs'), 'list telephony configurations').items;
-  if (configs.some((config) => config.provider === 'cloudonix' && config.account === options.domain)) return;
-  const credentials = { domain_id: options.domain, bearer_token: options.bearerToken };
-  await client.request('POST', '/telephony-configs', { body: { name: 'Simulator', provider: 'cloudonix', credentials } });
-  context.output.note(`Stored a telephony configuration "Simulator" for ${options.domain}.`);
+async function storeTelephonyConfig({ domain, bearerToken, ...options }: CallOptions, context: CliContext): Promise<void> {
+  const stored = await ensureDomains(connect(options, context), [domain], bearerToken);
+  for (const name of stored) context.output.note(`Stored a telephony configuration "${name}" for ${domain}.`);
 }
 
 async function openCloudonix(options: CallOptions): Promise<FakeCloudonix> {

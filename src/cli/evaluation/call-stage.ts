@@ -4,12 +4,12 @@ import { parseConfig } from '../../config.js';
 import { startFakeCloudonix, type FakeCloudonix } from '../../simulator/fake-cloudonix.js';
 import { SIMULATOR_BEARER_TOKEN, SIMULATOR_DOMAIN } from '../../simulator/place-call.js';
 import { createApiClient, type ApiClient } from '../api-client.js';
-import { pageOf, readAnswer, telephonyConfigShape } from '../api-shapes.js';
 import { CliError } from '../cli-error.js';
 import type { CliContext } from '../command.js';
 import { endpointNames, serve } from '../commands/serve.js';
 import { apiKeyFor, cliApiKeyFile, serverUrlOf } from '../connection.js';
 import { ensureLocalOwner } from '../demo-agent.js';
+import { ensureDomains } from '../ensure-domains.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Stub } from './scenario-file.js';
 import { stubbedFetch } from './stubs.js';
@@ -31,17 +31,6 @@ export interface CallStage {
 /** Domains for so many calls at once. */
 export const domainsFor = (count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => (index === 0 ? SIMULATOR_DOMAIN : `line-${index + 1}.${SIMULATOR_DOMAIN}`));
-
-/** Stores the domains' telephony configurations where they are missing. @throws CliError */
-export async function ensureDomains(client: ApiClient, domains: readonly string[]): Promise<void> {
-  const shape = telephonyConfigShape.extend({ account: telephonyConfigShape.shape.name });
-  const known = readAnswer(pageOf(shape), await client.request('GET', '/telephony-configs', { query: { limit: 200 } }), 'list telephony configurations').items;
-  for (const domain of domains) {
-    if (known.some(({ provider, account }) => provider === 'cloudonix' && account === domain)) continue;
-    const credentials = { domain_id: domain, bearer_token: SIMULATOR_BEARER_TOKEN };
-    await client.request('POST', '/telephony-configs', { body: { name: `Simulator ${domain}`, provider: 'cloudonix', credentials } });
-  }
-}
 
 async function openCloudonix(domains: readonly string[], port: number): Promise<FakeCloudonix> {
   const options = { port, domains: Object.fromEntries(domains.map((domain) => [domain, { bearerToken: SIMULATOR_BEARER_TOKEN }])) };
@@ -82,7 +71,7 @@ export async function openCallStage(options: { server?: string | undefined; line
     const apiKey = server?.apiKey ?? apiKeyFor(serverUrl, context.env);
     const clientFor = (signal: AbortSignal) => createApiClient({ serverUrl, apiKey, fetch: context.fetch, clock: context.clock, signal });
     const client = clientFor(context.signal);
-    await ensureDomains(client, domains);
+    await ensureDomains(client, domains, SIMULATOR_BEARER_TOKEN);
     return { client, cleaner: clientFor(new AbortController().signal), cloudonix, domains, close };
   } catch (error) {
     await close();

@@ -40,13 +40,14 @@ const exportSchema = z
 const droppedJson = ({ path, elementId, valueKind, why }: Dropped) => ({ path, element_id: elementId, value_kind: valueKind, why });
 
 async function knownReferences({ store }: Pick<AppServices, 'store'>, organizationId: string, given: JsonRecord): Promise<KnownReferences> {
-  const [tools, documents, clips] = await Promise.all([
+  const [tools, documents, clips, credentialUuids] = await Promise.all([
     store.tools.list(organizationId),
     store.documents.find(organizationId, documentUuidsIn(given)),
     store.audioClips.find(organizationId, clipUuidsIn(given)),
+    store.credentials.uuids(organizationId),
   ]);
   const uuidsOf = (things: readonly { readonly uuid: string }[]) => new Set(things.map(({ uuid }) => uuid));
-  return { toolUuids: uuidsOf(tools), documentUuids: uuidsOf(documents), clipUuids: uuidsOf(clips) };
+  return { toolUuids: uuidsOf(tools), documentUuids: uuidsOf(documents), clipUuids: uuidsOf(clips), credentialUuids };
 }
 
 /** Agents as documents: import of exports, ours and Dograh's, and export. */

@@ -1,9 +1,8 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Tool, ToolCredential } from '../../store/store.js';
+import { requestCredentialSchema } from '../../workflow/request-credential.js';
 import { readArguments } from '../../workflow/tools/arguments.js';
-import { toolCredentialSchema } from '../../workflow/tools/credential.js';
 import { storedToolKinds, toolConfigs, type StoredToolKind } from '../../workflow/tools/tool-configs.js';
 import { callableOf, readToolConfig, toolSchema } from '../../workflow/tools/tool-definition.js';
 import { SERVER_KIND } from '../../workflow/tools/callable-tool.js';
@@ -12,14 +11,11 @@ import { testServer } from '../../call/mcp/test-server.js';
 import { principalOf } from '../auth.js';
 import { ProblemsError } from '../problems.js';
 import { refuseInternalUrl } from '../public-url.js';
-import { maskSecret } from '../secret-fields.js';
+import { maskedCredential, withStoredSecrets } from '../request-credential-json.js';
 import { agentParams, found, listJson, noContent, objectSchema, pageSchema, timeSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
 const tags = ['Tools'];
-
-/** Fields of a credential that are shown as they are. */
-const shownFields: ReadonlySet<string> = new Set(['type', 'username', 'header']);
 
 const toolJsonSchema = z
   .object({
@@ -30,21 +26,24 @@ const toolJsonSchema = z
     kind: z.string(),
     config: objectSchema,
     filler: z.object({ text: z.string(), after_ms: z.number() }).nullable(),
-    credential: objectSchema.nullable().describe('Secrets show their last four characters at most'),
+    credential: objectSchema.nullable().describe('Its own; secrets show their last four characters at most'),
+    credential_uuid: z.string().nullable().describe('The stored one in its place'),
     created_at: timeSchema,
     updated_at: timeSchema,
   })
   .meta({ id: 'Tool' });
 
 const kindsDescription = storedToolKinds.join(', ');
-const createBody = toolSchema.extend({ credential: toolCredentialSchema.nullable().default(null) });
+/** The credential of a tool's requests: its own, or one that is stored. */
+const credentialShape = { credential: requestCredentialSchema.nullable(), credential_uuid: z.guid().toLowerCase().nullable() };
+const createBody = toolSchema.extend({ credential: credentialShape.credential.default(null), credential_uuid: credentialShape.credential_uuid.default(null) });
 const updateBody = z
   .strictObject({
     ...z.strictObject({ name: toolSchema.shape.name, description: toolSchema.shape.description, config: objectSchema }).partial().shape,
     filler: toolSchema.shape.filler.unwrap().optional(),
-    credential: toolCredentialSchema.nullable().optional(),
+    ...z.strictObject(credentialShape).partial().shape,
   })
-  .describe('Parts left out stay as they are; `credential: null` removes it');
+  .describe('Parts left out stay as they are; `credential` replaces `credential_uuid` and the other way round, null removes');
 
 const testBody = z.strictObject({
   arguments: objectSchema.default({}).describe('As the model would give them'),
@@ -60,6 +59,9 @@ const testResultSchema = z
     follow_up: objectSchema.nullable().describe('What would happen with the call; a test carries nothing of it out'),
   })
   .meta({ id: 'ToolTestResult' });
+
+/** What a request sets of a tool's credential. */
+type SentCredential = Pick<z.output<typeof updateBody>, 'credential' | 'credential_uuid'>;
 
 /** The configuration with its defaults. @throws ProblemsError naming every field; AgentStreamError `egress-refused` */
 function checkConfig(kind: StoredToolKind, given: unknown, config: AppServices['config']): Readonly<Record<string, unknown>> {
@@ -82,9 +84,6 @@ function urlsOf({ url, resolver }: Readonly<Record<string, unknown>>): readonly 
 
 const isStoredKind = (kind: string): kind is StoredToolKind => Object.hasOwn(toolConfigs, kind);
 
-const maskedCredential = (credential: ToolCredential | null) =>
-  credential === null ? null : Object.fromEntries(Object.entries(credential).map(([name, value]) => [name, shownFields.has(name) ? value : maskSecret(value)]));
-
 /** Tools that agents' nodes name: HTTP requests, ending and transferring the call, arithmetic, keys. */
 export function toolRoutes({ store, clock, config, toolsOf }: AppServices): FastifyPluginAsyncZod {
   async function toolJson(tool: Tool): Promise<z.output<typeof toolJsonSchema>> {
@@ -98,17 +97,27 @@ export function toolRoutes({ store, clock, config, toolsOf }: AppServices): Fast
       kind,
       config: objectSchema.parse(tool.config),
       filler: toolSchema.shape.filler.parse(tool.filler),
-      credential: maskedCredential(credential),
+      credential: credential === null ? null : maskedCredential(credential),
+      credential_uuid: tool.credentialUuid,
       created_at: tool.createdAt.toISOString(),
       updated_at: tool.updatedAt.toISOString(),
     };
   }
 
-  /** A form sent back unchanged must not store the mask. */
-  async function keptOr(tool: Tool, sent: ToolCredential | null | undefined): Promise<ToolCredential | null | undefined> {
-    if (sent === null || sent === undefined) return sent;
-    const stored = await store.tools.credentialOf(tool.organizationId, tool.uuid);
-    return isDeepStrictEqual({ ...sent }, maskedCredential(stored)) ? undefined : sent;
+  /** What of a tool's credential is set anew; undefined: nothing. @throws ProblemsError where two are given, or there is no such stored one */
+  async function credentialOf(organizationId: string, tool: Tool | null, sent: SentCredential): Promise<ToolCredential | undefined> {
+    const { credential: own, credential_uuid: uuid } = sent;
+    const isOwn = own !== null && own !== undefined;
+    const isStored = uuid !== null && uuid !== undefined;
+    if (isOwn && isStored) throw new ProblemsError('invalid-request', [{ path: 'credential_uuid', message: 'cannot stand beside credential', cure: 'Send one of them.' }]);
+    if (isOwn) return { own: withStoredSecrets(own, tool?.hasCredential === true ? await store.tools.credentialOf(organizationId, tool.uuid) : null) };
+    if (isStored) {
+      const isKnown = (await store.credentials.uuids(organizationId)).has(uuid);
+      if (!isKnown) throw new ProblemsError('invalid-request', [{ path: 'credential_uuid', message: `there is no credential ${uuid}`, cure: 'Create it: POST /api/v1/credentials.' }]);
+      return { uuid };
+    }
+    const isRemoved = (own === null && tool?.credentialUuid === null) || (uuid === null && tool?.hasCredential === false);
+    return tool === null || isRemoved ? null : undefined;
   }
 
   async function runTest(tool: Tool, given: z.output<typeof testBody>): Promise<z.output<typeof testResultSchema>> {
@@ -133,8 +142,9 @@ export function toolRoutes({ store, clock, config, toolsOf }: AppServices): Fast
     const creating = { body: createBody, response: { 201: toolJsonSchema } };
     app.post('/tools', { schema: { tags, summary: `Create a tool (${kindsDescription})`, ...creating } }, async (request, reply) => {
       const { organizationId } = principalOf(request);
-      const { credential, ...fields } = request.body;
+      const { credential: own, credential_uuid, ...fields } = request.body;
       const checked = checkConfig(fields.kind, fields.config, config);
+      const credential = (await credentialOf(organizationId, null, { credential: own, credential_uuid })) ?? null;
       const tool = await store.tools.create({ organizationId, ...fields, config: checked, credential });
       return reply.code(201).header('location', `/api/v1/tools/${tool.uuid}`).send(await toolJson(tool));
     });
@@ -152,8 +162,8 @@ export function toolRoutes({ store, clock, config, toolsOf }: AppServices): Fast
     app.patch('/tools/:uuid', { schema: { tags, summary: 'Change a tool; calls that begin from now on use it', ...updating } }, async (request) => {
       const { organizationId } = principalOf(request);
       const tool = found(await store.tools.get(organizationId, request.params.uuid));
-      const { config: changed, credential: sent, ...fields } = request.body;
-      const credential = await keptOr(tool, sent);
+      const { config: changed, credential: own, credential_uuid, ...fields } = request.body;
+      const credential = await credentialOf(organizationId, tool, { credential: own, credential_uuid });
       const checked = changed === undefined || !isStoredKind(tool.kind) ? {} : { config: checkConfig(tool.kind, changed, config) };
       return toolJson(found(await store.tools.update(organizationId, tool.uuid, { ...fields, ...checked, credential })));
     });

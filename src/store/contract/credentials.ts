@@ -65,3 +65,31 @@ export interface VendorCredentialStore {
   ): Promise<VendorCredential | null>;
   delete(organizationId: string, id: string): Promise<boolean>;
 }
+
+/** How a request says who sends it, opened: one of workflow/request-credential.ts. Never leaves the server but in that request. */
+export type RequestCredential = Readonly<Record<string, unknown>>;
+
+/** A stored credential of requests: webhook nodes, requests before the call and tools name it by UUID. */
+export interface Credential {
+  readonly uuid: string;
+  readonly organizationId: string;
+  readonly name: string;
+  readonly fields: RequestCredential;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/** Credentials of requests; their fields are sealed. Throws `conflict` for a name taken. */
+export interface CredentialStore {
+  /** @throws AgentStreamError `conflict` where the organization has as many as it may */
+  create(input: { organizationId: string; name: string; fields: RequestCredential }): Promise<Credential>;
+  /** All of them, oldest first. */
+  list(organizationId: string): Promise<readonly Credential[]>;
+  /** Those that exist, none opened. */
+  uuids(organizationId: string): Promise<ReadonlySet<string>>;
+  get(organizationId: string, uuid: string): Promise<Credential | null>;
+  /** Fields left out keep their value. Null where there is none. */
+  update(organizationId: string, uuid: string, change: { name?: string | undefined; fields?: RequestCredential | undefined }): Promise<Credential | null>;
+  /** @throws AgentStreamError `conflict`, naming them, where tools or agents in use name it in their draft or published version */
+  delete(organizationId: string, uuid: string): Promise<boolean>;
+}

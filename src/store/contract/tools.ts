@@ -1,3 +1,5 @@
+import type { RequestCredential } from './credentials.js';
+
 /** What users set of a tool, without its credential. */
 export interface ToolFields {
   readonly name: string;
@@ -12,26 +14,29 @@ export interface ToolFields {
 export interface Tool extends ToolFields {
   readonly uuid: string;
   readonly organizationId: string;
+  /** True: it has a credential of its own. */
   readonly hasCredential: boolean;
+  /** The stored credential it names; null: none. */
+  readonly credentialUuid: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
 
-/** A tool's credential, opened. Never leaves the server. */
-export type ToolCredential = Readonly<Record<string, unknown>>;
+/** The credential of a tool's requests: one of its own, one that is stored, or null for none. */
+export type ToolCredential = { readonly own: RequestCredential } | { readonly uuid: string } | null;
 
-/** What of a tool is set anew. `credential` null removes it; undefined keeps it. */
-export type ToolChange = { readonly [Field in keyof ToolFields]?: ToolFields[Field] | undefined } & { readonly credential?: ToolCredential | null | undefined };
+/** What of a tool is set anew. `credential` undefined keeps it as it is. */
+export type ToolChange = { readonly [Field in keyof ToolFields]?: ToolFields[Field] | undefined } & { readonly credential?: ToolCredential | undefined };
 
-/** Tools; credentials are sealed. Every change is announced as `tools_changed`: on this node before the method resolves. Throws `conflict` for a name taken. */
+/** Tools; credentials are sealed. Every change is announced as `tools_changed`: on this node before the method resolves. Throws `conflict` for a name taken, and where there is no such stored credential. */
 export interface ToolStore {
   /** @throws AgentStreamError `conflict` where the organization has as many as it may */
-  create(input: { organizationId: string; credential: ToolCredential | null } & ToolFields): Promise<Tool>;
+  create(input: { organizationId: string; credential: ToolCredential } & ToolFields): Promise<Tool>;
   /** All of them, oldest first. */
   list(organizationId: string): Promise<readonly Tool[]>;
   get(organizationId: string, uuid: string): Promise<Tool | null>;
   update(organizationId: string, uuid: string, change: ToolChange): Promise<Tool | null>;
   delete(organizationId: string, uuid: string): Promise<boolean>;
-  /** Opened, for the request that sends it; null: it has none, or is gone. */
-  credentialOf(organizationId: string, uuid: string): Promise<ToolCredential | null>;
+  /** Its own or the stored one, opened, for the request that sends it; null: it has none, or is gone. */
+  credentialOf(organizationId: string, uuid: string): Promise<RequestCredential | null>;
 }

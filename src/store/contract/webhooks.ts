@@ -60,6 +60,7 @@ export type WebhookOutcome =
   | 'unreachable'
   | 'egress_refused'
   | 'disabled'
+  | 'credential_missing'
   | 'invalid';
 
 /** One message to one receiver, over all its attempts. */

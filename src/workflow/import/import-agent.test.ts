@@ -8,7 +8,7 @@ import { importAgent, type ImportedAgent } from './import-agent.js';
 import type { JsonRecord } from '../../base/json.js';
 import { isRecord } from '../../base/json.js';
 
-const nobody = { known: { toolUuids: new Set<string>(), documentUuids: new Set<string>(), clipUuids: new Set<string>() }, settingsSchema: createSettingsSchema() };
+const nobody = { known: { toolUuids: new Set<string>(), documentUuids: new Set<string>(), clipUuids: new Set<string>(), credentialUuids: new Set<string>() }, settingsSchema: createSettingsSchema() };
 const clinic = JSON.parse(readFileSync('examples/dograh/clinic.json', 'utf8')) as JsonRecord;
 
 function imported(given: JsonRecord, options = nobody) {
@@ -100,6 +100,20 @@ describe('a Dograh export', () => {
     const elsewhere = imported(document);
     expect(elsewhere.paths).toEqual(expect.arrayContaining(['nodes.0.data.greeting_recording_id', 'nodes.0.data.greeting_type', 'edges.0.data.transition_speech_recording_id']));
     expect(nodeOf(elsewhere.agent, 's')).not.toHaveProperty('greeting_type');
+  });
+
+  it('says for whom a credential is to be created, and keeps those that are here', () => {
+    const { dropped } = imported(clinic);
+    const why = (path: string) => dropped.find((each) => each.path === path)?.why;
+    expect(why('nodes.0.data.pre_call_fetch_credential_uuid')).toBe(
+      'credentials are not exported: create the one for crm.example.com (POST /api/v1/credentials), then name it in pre_call_fetch_credential_uuid',
+    );
+    expect(why('nodes.5.data.credential_uuid')).toContain('create the one for calendar.example.com');
+    const uuid = '9d5e0f9b-40a0-4e7b-8b7e-5f9d1c1a2b3c';
+    const { agent, paths } = imported(clinic, { ...nobody, known: { ...nobody.known, credentialUuids: new Set([uuid]) } });
+    expect(nodeOf(agent, '6')?.['credential_uuid']).toBe(uuid);
+    expect(paths).not.toContain('nodes.5.data.credential_uuid');
+    expect(paths).toContain('nodes.0.data.pre_call_fetch_credential_uuid');
   });
 
   it('keeps what it refers to where it is here', () => {

@@ -1,4 +1,5 @@
 import { asRecord, isRecord, type JsonRecord } from '../../base/json.js';
+import { credentialFields } from '../node-credentials.js';
 import { isNodeType, nodeSchemas, type NodeType } from '../schema.js';
 import { checkNodeSupport } from '../support-checks.js';
 import type { DroppedReport } from './dropped.js';
@@ -10,6 +11,7 @@ export interface KnownReferences {
   readonly toolUuids: ReadonlySet<string>;
   readonly documentUuids: ReadonlySet<string>;
   readonly clipUuids: ReadonlySet<string>;
+  readonly credentialUuids: ReadonlySet<string>;
 }
 
 /** How nodes and edges are read. */
@@ -42,9 +44,6 @@ const replacedFields: Readonly<Record<string, string>> = {
   qa_endpoint: keyElsewhere,
 };
 
-/** References to what each server stores for itself. */
-const foreignCredentials = ['pre_call_fetch_credential_uuid', 'credential_uuid'] as const;
-
 /** Empty references, and `null`, are how editors write that nothing is there. */
 const isAbsent = (key: string, value: unknown): boolean => value === null || (value === '' && /_(?:id|uuid|url)$/.test(key) && key !== 'endpoint_url');
 
@@ -56,6 +55,18 @@ function keepKnown(data: Data, field: string, known: ReadonlySet<string>, drop: 
     drop(`${field}.${index}`, uuid, field === 'tool_uuids' ? 'there is no such tool here: create it, then name it in tool_uuids' : 'there is no such document here: upload it, then name it in document_uuids');
     return false;
   });
+}
+
+/** Leaves out credentials that are not here, and tells which to create: for whom, never what they hold. */
+function keepKnownCredentials(data: Data, known: ReadonlySet<string>, drop: (field: string, value: unknown, why: string) => void): void {
+  for (const [field, addressField] of Object.entries(credentialFields)) {
+    const uuid = data[field];
+    if (uuid === undefined || (typeof uuid === 'string' && known.has(uuid))) continue;
+    const address = data[addressField];
+    const host = typeof address === 'string' && URL.canParse(address) ? new URL(address).host : 'its server';
+    drop(field, uuid, `credentials are not exported: create the one for ${host} (POST /api/v1/credentials), then name it in ${field}`);
+    Reflect.deleteProperty(data, field);
+  }
 }
 
 function keepKnownFilters(data: Data, known: ReadonlySet<string>, drop: (field: string, value: unknown, why: string) => void): void {
@@ -106,11 +117,7 @@ function translate(type: NodeType, given: JsonRecord, context: ImportContext, dr
     Reflect.deleteProperty(data, 'qa_use_workflow_llm');
     Reflect.deleteProperty(data, 'qa_model');
   }
-  for (const field of foreignCredentials) {
-    if (data[field] === undefined) continue;
-    drop(field, data[field], 'credentials are not exported: store it here and name it again');
-    Reflect.deleteProperty(data, field);
-  }
+  keepKnownCredentials(data, context.known.credentialUuids, drop);
   keepKnown(data, 'tool_uuids', context.known.toolUuids, drop);
   keepKnown(data, 'document_uuids', context.known.documentUuids, drop);
   keepClips(data, context.known.clipUuids, drop);

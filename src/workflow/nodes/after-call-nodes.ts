@@ -1,11 +1,6 @@
 import { z } from 'zod';
-import { idSchema, MAX_PROMPT_LENGTH, nameSchema, nodeOf } from './shared.js';
-
-/** Headers that the connection and the delivery set themselves. */
-const reservedHeaders: ReadonlySet<string> = new Set([
-  ...['host', 'connection', 'content-length', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'expect', 'keep-alive', 'proxy-authorization'],
-  ...['webhook-id', 'webhook-timestamp', 'webhook-signature', 'user-agent'],
-]);
+import { reservedHeaders } from '../reserved-headers.js';
+import { credentialUuidSchema, MAX_PROMPT_LENGTH, nameSchema, nodeOf } from './shared.js';
 
 const headerNameSchema = z
   .string()
@@ -19,7 +14,7 @@ export const webhookSchema = nodeOf('webhook', {
   enabled: z.boolean().default(true).meta({ description: 'Send the request after the call.' }),
   http_method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST').meta({ description: 'A GET has no body.' }),
   endpoint_url: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).max(2000).meta({ description: 'Where the request goes. Not a template.' }),
-  credential_uuid: idSchema.optional(),
+  credential_uuid: credentialUuidSchema,
   custom_headers: z
     .array(z.strictObject({ key: headerNameSchema, value: z.string().max(2000) }))
     .max(50)

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, nameSchema, nodeOf, promptedFields, promptSchema, spokenSchema } from './shared.js';
+import { credentialUuidSchema, idSchema, nameSchema, nodeOf, promptedFields, promptSchema, spokenSchema } from './shared.js';
 
 /** Where every call begins: exactly one, no edge leads to it. */
 export const startCallSchema = nodeOf('startCall', {
@@ -18,7 +18,7 @@ export const startCallSchema = nodeOf('startCall', {
     .max(2000)
     .optional()
     .meta({ description: 'Where the request goes. Not a template.' }),
-  pre_call_fetch_credential_uuid: idSchema.optional(),
+  pre_call_fetch_credential_uuid: credentialUuidSchema,
 });
 
 /** A part of the conversation led by the model. */

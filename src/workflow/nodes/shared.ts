@@ -15,6 +15,9 @@ const MAX_REFERENCES = 100;
 /** Identifier of a node, an edge or something stored. */
 export const idSchema = z.string().min(1).max(100);
 
+/** A stored credential of a node's request. */
+export const credentialUuidSchema = idSchema.optional().meta({ description: 'Credential the request is sent with (POST /api/v1/credentials).' });
+
 /** A node's or edge's short text. */
 export const nameSchema = z.string().trim().min(1, 'is required').max(200).meta({ description: 'Shown in the editor and in nodes_visited.' });
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { connectionHeaders } from '../reserved-headers.js';
 import { parseTemplate, invalidExpressions } from '../template.js';
 import { parameterNameSchema } from './tool-parameters.js';
 
@@ -13,9 +14,7 @@ export const templateSchema = z
   .meta({ format: 'template' });
 
 /** Headers whose value is a secret, or that say how the request is framed. */
-const refusedHeaders: ReadonlySet<string> = new Set(
-  ['authorization', 'proxy-authorization', 'cookie', 'host', 'content-length', 'transfer-encoding', 'connection', 'upgrade', 'te', 'expect'],
-);
+const refusedHeaders: ReadonlySet<string> = new Set([...connectionHeaders, 'authorization', 'cookie']);
 
 /** What a URL is before its path: placeholders and templates may not change whom it reaches. */
 function isUsableUrl(text: string): boolean {
