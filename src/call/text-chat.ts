@@ -215,6 +215,8 @@ class ChatRun {
         return void this.#asked.push(action.request);
       case 'play-tones':
         return void this.#events.push({ type: 'tones-played', digits: action.digits });
+      case 'calls-refused':
+        return action.refusals.forEach(({ name, result }) => this.#events.push({ type: 'tool-finished', name, result: result.text, isError: true, durationMs: 0 }));
       case 'await-tools':
       case 'set-timer':
       case 'cancel-timer':
