@@ -29,6 +29,9 @@ export type ChatEvent =
   | { readonly type: 'node-entered'; readonly nodeId: string; readonly name: string }
   | { readonly type: 'tool-called'; readonly name: string; readonly argumentsJson: string }
   | { readonly type: 'tool-finished'; readonly name: string; readonly result: string; readonly isError: boolean; readonly durationMs: number }
+  /** As a chat begins, of each MCP server. */
+  | { readonly type: 'functions-listed'; readonly toolUuid: string; readonly count: number }
+  | { readonly type: 'tool-server-failed'; readonly toolUuid: string; readonly code: string; readonly message: string }
   /** A search of documents; what it found stands in its result. */
   | { readonly type: 'knowledge-retrieved'; readonly citations: readonly Citation[] }
   | { readonly type: 'tones-played'; readonly digits: string }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.js';
+import { createToolRunner } from '../../call/tools/run-tool.js';
 import type { LanguageModel, LanguageModelPart } from '../../speech/language-model.js';
 import { edge, graphOf, node } from '../../../test/support/workflow-call.js';
 import { hasPassed } from './scenario-runner.js';
@@ -27,7 +28,8 @@ const model: LanguageModel = {
 
 const play = (expected: ScenarioTurn['expect']) => {
   const scenario = { name: 'budget', variables: {}, opening: {}, turns: [{ caller: 'I have 500 euros.', expect: expected }] };
-  return createTextRunner({ graph, model, clock: systemClock, variables: {} }).run(scenario, new AbortController().signal);
+  const tools = createToolRunner({ clock: systemClock, fetch, credentialOf: () => Promise.resolve(null), onFault: () => undefined });
+  return createTextRunner({ graph, model, tools, clock: systemClock, variables: {}, close: () => Promise.resolve() }).run(scenario, new AbortController().signal);
 };
 
 describe('a scenario', () => {
