@@ -80,6 +80,30 @@ const newsEvent = (news: ServerNews): ChatEvent =>
 const tagOf = ({ workflow, settings }: AgentVersion): string => createHash('sha256').update(JSON.stringify([workflow, settings])).digest('base64url');
 const refused = (message: string) => new AgentStreamError('conflict', { message });
 
+/** Makes a chat ready to be worked on; what it opens ends with the signal. */
+async function openPorts(ports: ChatDeskPorts, chat: Chat, version: AgentVersion, signal: AbortSignal): Promise<OpenPorts> {
+  const { store, clock } = ports;
+  const { organizationId, toolStubs, functions: known } = chat;
+  const compiled = compileVersion({ version, tools: await store.tools.list(organizationId) });
+  const failures: AgentStreamError[] = [];
+  const plainGraph = attachClips(compiled.graph, await store.audioClips.find(organizationId, compiled.graph.recordingIds));
+  const graph = await ports.documents.attach(organizationId, plainGraph, (error) => void failures.push(error));
+  if (failures[0] !== undefined) throw failures[0];
+  const { model } = await openJudgeModel(ports.models, { organizationId, settings: version.settings, model: null });
+  const runner = ports.toolsOf(organizationId);
+  const news: ChatEvent[] = [];
+  const functions = openCallFunctions({
+    graph,
+    runner: toolStubs === null ? runner : createDryTools(runner, toolStubs),
+    signal,
+    onNews: (told) => news.push(newsEvent(told)),
+    known: known ?? undefined,
+  });
+  // Nobody is on the line: a chat has its functions from its first turn on.
+  await functions.ready;
+  return { graph: functions.graph, model, clock, signal, tools: functions.runner, listed: functions.listed, news };
+}
+
 /** Creates the desk of this node. */
 export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
   const { store, clock } = ports;
@@ -91,27 +115,6 @@ export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
     return typeof wanted === 'number' ? (versions.find(({ number }) => number === wanted) ?? null) : byStatus(wanted);
   }
 
-  async function openPorts(organizationId: string, version: AgentVersion, { toolStubs, functions: known }: ChatRecord, signal: AbortSignal): Promise<OpenPorts> {
-    const compiled = compileVersion({ version, tools: await store.tools.list(organizationId) });
-    const failures: AgentStreamError[] = [];
-    const plainGraph = attachClips(compiled.graph, await store.audioClips.find(organizationId, compiled.graph.recordingIds));
-    const graph = await ports.documents.attach(organizationId, plainGraph, (error) => void failures.push(error));
-    if (failures[0] !== undefined) throw failures[0];
-    const { model } = await openJudgeModel(ports.models, { organizationId, settings: version.settings, model: null });
-    const runner = ports.toolsOf(organizationId);
-    const news: ChatEvent[] = [];
-    const functions = openCallFunctions({
-      graph,
-      runner: toolStubs === null ? runner : createDryTools(runner, toolStubs),
-      signal,
-      onNews: (told) => news.push(newsEvent(told)),
-      known: known ?? undefined,
-    });
-    // Nobody is on the line: a chat has its functions from its first turn on.
-    await functions.ready;
-    return { graph: functions.graph, model, clock, signal, tools: functions.runner, listed: functions.listed, news };
-  }
-
   /** Works on a claimed chat and saves it; a failure leaves it as it was. */
   async function work(claimed: ClaimedChat, version: AgentVersion, play: (chat: OpenPorts, record: ChatRecord) => Promise<Played>): Promise<Chat> {
     const request = new AbortController();
@@ -119,7 +122,7 @@ export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
     const deadline = deadlineSignal(clock, REQUEST_LIMIT_MS, request.signal, late);
     try {
       const record = chatOf(claimed);
-      const chat = await openPorts(claimed.organizationId, version, record, deadline.signal);
+      const chat = await openPorts(ports, record, version, deadline.signal);
       const { turns, snapshot } = await play(chat, record);
       const next: ChatRecord = {
         version: record.version,

@@ -23,7 +23,7 @@ beforeAll(async () => {
   };
   const stubbed = servers.over(others);
   const toolFetch: typeof fetch = (input, init) => {
-    if (!String(input).includes('library')) return stubbed(input, init);
+    if (!(input instanceof Request ? input.url : input.toString()).includes('library')) return stubbed(input, init);
     const { method } = z.object({ method: z.string() }).catch({ method: 'none' }).parse(typeof init?.body === 'string' ? JSON.parse(init.body) : null);
     library.sent.push(init?.method === 'DELETE' ? 'DELETE' : method);
     return library.isUp ? stubbed(input, init) : Promise.reject(new TypeError('fetch failed'));
