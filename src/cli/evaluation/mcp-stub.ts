@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import type { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import type { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
-import { CallToolRequestSchema, ListToolsRequestSchema, type CallToolResult } from '@modelcontextprotocol/sdk/types.js';
+import type * as Sdk from '@modelcontextprotocol/sdk/types.js';
 import { sleep, type Clock } from '../../base/clock.js';
 import { isRecord } from '../../base/json.js';
 import { toRegExp, type McpStubFunction } from './scenario-file.js';
@@ -24,9 +24,10 @@ export interface McpStub {
  * is loaded with the first one.
  */
 export async function startMcpStub(functions: readonly McpStubFunction[], clock: Clock): Promise<McpStub> {
-  const [{ McpServer: Server }, { StreamableHTTPServerTransport: Transport }] = await Promise.all([
+  const [{ McpServer: Server }, { StreamableHTTPServerTransport: Transport }, schemas] = await Promise.all([
     import('@modelcontextprotocol/sdk/server/mcp.js'),
     import('@modelcontextprotocol/sdk/server/streamableHttp.js'),
+    import('@modelcontextprotocol/sdk/types.js'),
   ]);
   const sessions = new Map<string, StreamableHTTPServerTransport>();
 
@@ -37,7 +38,7 @@ export async function startMcpStub(functions: readonly McpStubFunction[], clock:
       onsessionclosed: (id) => void sessions.delete(id),
     });
     const server = new Server({ name: 'agent-stream-stub', version: '1.0.0' }, { capabilities: { tools: {} } });
-    defineFunctions(server, functions, clock);
+    defineFunctions(server, functions, { clock, schemas });
     await server.connect(transport);
     return transport;
   }
@@ -46,8 +47,9 @@ export async function startMcpStub(functions: readonly McpStubFunction[], clock:
     const { 'mcp-session-id': id } = request.headers;
     const known = typeof id === 'string' ? sessions.get(id) : undefined;
     if (known !== undefined) return known.handleRequest(request, response);
-    // A session that nobody knows, and one too many, are answered alike: with what the protocol has for either.
-    if (id !== undefined || sessions.size >= MAX_SESSIONS) return void response.writeHead(id === undefined ? 503 : 404).end();
+    // 404 tells a client to begin a new session (Streamable HTTP, "Session Management").
+    if (id !== undefined) return void response.writeHead(404).end();
+    if (sessions.size >= MAX_SESSIONS) return void response.writeHead(503).end();
     return (await openSession()).handleRequest(request, response);
   }
 
@@ -67,11 +69,14 @@ export async function startMcpStub(functions: readonly McpStubFunction[], clock:
   };
 }
 
-function defineFunctions({ server }: McpServer, functions: readonly McpStubFunction[], clock: Clock): void {
-  server.setRequestHandler(ListToolsRequestSchema, () => ({
+/** The SDK's shapes of requests. */
+type RequestSchemas = Pick<typeof Sdk, 'CallToolRequestSchema' | 'ListToolsRequestSchema'>;
+
+function defineFunctions({ server }: McpServer, functions: readonly McpStubFunction[], { clock, schemas }: { clock: Clock; schemas: RequestSchemas }): void {
+  server.setRequestHandler(schemas.ListToolsRequestSchema, () => ({
     tools: functions.map(({ name, description, input_schema: inputSchema }) => ({ name, description, inputSchema })),
   }));
-  server.setRequestHandler(CallToolRequestSchema, async ({ params: { name, arguments: given = {} } }, { signal }) => {
+  server.setRequestHandler(schemas.CallToolRequestSchema, async ({ params: { name, arguments: given = {} } }, { signal }) => {
     const called = functions.find((one) => one.name === name);
     if (called === undefined) return errorResult(`There is no function "${name}".`);
     const result = called.results.find((one) => fits(one.arguments, given));
@@ -83,7 +88,7 @@ function defineFunctions({ server }: McpServer, functions: readonly McpStubFunct
   });
 }
 
-const errorResult = (text: string): CallToolResult => ({ content: [{ type: 'text', text }], isError: true });
+const errorResult = (text: string): Sdk.CallToolResult => ({ content: [{ type: 'text', text }], isError: true });
 
 /** Texts are patterns, as everywhere in the file; other values are compared. */
 function fits(wanted: Readonly<Record<string, unknown>>, given: Readonly<Record<string, unknown>>): boolean {
