@@ -53,10 +53,11 @@ export function createCallReporter(options: {
     onNodeEntered: (nodeId, name) => record('node-entered', { node_id: nodeId, name }),
     onWaitEnded: () => record('wait-ended'),
     onToolCalled: ({ name, argumentsJson }) => record('tool-called', { name, arguments: argumentsJson.slice(0, MAX_RECORDED_LENGTH) }),
-    onToolFinished: ({ call: { tool, id }, result, durationMs }) => {
+    onToolFinished: ({ name, kind, result, durationMs }) => {
+      const { toolCallId: id } = result;
       record('tool-finished', {
-        name: tool.declaration.name,
-        kind: tool.kind,
+        name,
+        kind,
         tool_call_id: id,
         ok: !result.isError,
         duration_ms: durationMs,

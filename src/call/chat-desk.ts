@@ -3,13 +3,16 @@ import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { AgentVersion, ChatBounds, ChatPlace, ClaimedChat, Store } from '../store/store.js';
 import { attachClips } from '../workflow/attach-clips.js';
+import type { ServerFunctions } from '../workflow/remote-functions.js';
 import { mergeVariables } from '../workflow/variables.js';
 import { chatOf, standingOf, type Chat, type ChatRecord, type ChatTurn } from './chat-record.js';
 import { createDryTools } from './dry-tools.js';
 import { openJudgeModel } from './judge-models.js';
 import type { KnowledgeResolver } from './knowledge-resolver.js';
 import { compileVersion, type ModelResolver } from './resolvers.js';
-import { continueChat, rebuildChat, startChat, type ChatInput, type ChatPorts, type ChatSnapshot, type ChatStep } from './text-chat.js';
+import { openCallFunctions } from './mcp/call-functions.js';
+import type { ServerNews } from './mcp/tool-servers.js';
+import { continueChat, rebuildChat, startChat, type ChatEvent, type ChatInput, type ChatPorts, type ChatSnapshot, type ChatStep } from './text-chat.js';
 import type { ToolRunner } from './tools/run-tool.js';
 
 /** Turns of one chat, its opening among them. */
@@ -62,8 +65,44 @@ export interface ChatDeskPorts {
   readonly clock: Clock;
 }
 
+/** What one request works on a chat with. */
+interface OpenPorts extends ChatPorts {
+  readonly listed: readonly ServerFunctions[];
+  /** Of MCP servers, where this request opened them. */
+  readonly news: readonly ChatEvent[];
+}
+
+const newsEvent = (news: ServerNews): ChatEvent =>
+  news.type === 'listed'
+    ? { type: 'functions-listed', toolUuid: news.toolUuid, count: news.functions.length }
+    : { type: 'tool-server-failed', toolUuid: news.toolUuid, code: news.error.code, message: news.error.message };
+
 const tagOf = ({ workflow, settings }: AgentVersion): string => createHash('sha256').update(JSON.stringify([workflow, settings])).digest('base64url');
 const refused = (message: string) => new AgentStreamError('conflict', { message });
+
+/** Makes a chat ready to be worked on; what it opens ends with the signal. */
+async function openPorts(ports: ChatDeskPorts, chat: Chat, version: AgentVersion, signal: AbortSignal): Promise<OpenPorts> {
+  const { store, clock } = ports;
+  const { organizationId, toolStubs, functions: known } = chat;
+  const compiled = compileVersion({ version, tools: await store.tools.list(organizationId) });
+  const failures: AgentStreamError[] = [];
+  const plainGraph = attachClips(compiled.graph, await store.audioClips.find(organizationId, compiled.graph.recordingIds));
+  const graph = await ports.documents.attach(organizationId, plainGraph, (error) => void failures.push(error));
+  if (failures[0] !== undefined) throw failures[0];
+  const { model } = await openJudgeModel(ports.models, { organizationId, settings: version.settings, model: null });
+  const runner = ports.toolsOf(organizationId);
+  const news: ChatEvent[] = [];
+  const functions = openCallFunctions({
+    graph,
+    runner: toolStubs === null ? runner : createDryTools(runner, toolStubs),
+    signal,
+    onNews: (told) => news.push(newsEvent(told)),
+    known: known ?? undefined,
+  });
+  // Nobody is on the line: a chat has its functions from its first turn on.
+  await functions.ready;
+  return { graph: functions.graph, model, clock, signal, tools: functions.runner, listed: functions.listed, news };
+}
 
 /** Creates the desk of this node. */
 export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
@@ -76,30 +115,21 @@ export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
     return typeof wanted === 'number' ? (versions.find(({ number }) => number === wanted) ?? null) : byStatus(wanted);
   }
 
-  async function portsOf(organizationId: string, version: AgentVersion, { toolStubs }: ChatRecord, signal: AbortSignal): Promise<ChatPorts> {
-    const compiled = compileVersion({ version, tools: await store.tools.list(organizationId) });
-    const failures: AgentStreamError[] = [];
-    const plainGraph = attachClips(compiled.graph, await store.audioClips.find(organizationId, compiled.graph.recordingIds));
-    const graph = await ports.documents.attach(organizationId, plainGraph, (error) => void failures.push(error));
-    if (failures[0] !== undefined) throw failures[0];
-    const { model } = await openJudgeModel(ports.models, { organizationId, settings: version.settings, model: null });
-    const runner = ports.toolsOf(organizationId);
-    return { graph, model, clock, signal, tools: toolStubs === null ? runner : createDryTools(runner, toolStubs) };
-  }
-
   /** Works on a claimed chat and saves it; a failure leaves it as it was. */
-  async function work(claimed: ClaimedChat, version: AgentVersion, play: (chat: ChatPorts, record: ChatRecord) => Promise<Played>): Promise<Chat> {
+  async function work(claimed: ClaimedChat, version: AgentVersion, play: (chat: OpenPorts, record: ChatRecord) => Promise<Played>): Promise<Chat> {
+    const request = new AbortController();
     const late = () => new AgentStreamError('vendor-unreachable', { message: `The turn was not done after ${REQUEST_LIMIT_MS / 1000} s. The chat is as it was.` });
-    const deadline = deadlineSignal(clock, REQUEST_LIMIT_MS, undefined, late);
+    const deadline = deadlineSignal(clock, REQUEST_LIMIT_MS, request.signal, late);
     try {
       const record = chatOf(claimed);
-      const chat = await portsOf(claimed.organizationId, version, record, deadline.signal);
+      const chat = await openPorts(ports, record, version, deadline.signal);
       const { turns, snapshot } = await play(chat, record);
       const next: ChatRecord = {
         version: record.version,
         contentTag: record.contentTag,
         variables: record.variables,
         toolStubs: record.toolStubs,
+        functions: chat.listed,
         turns,
         standing: standingOf(snapshot, chat.graph),
       };
@@ -111,6 +141,8 @@ export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
       await store.chats.release(claimed);
       throw error;
     } finally {
+      // Sessions with MCP servers end with the request.
+      request.abort();
       deadline.dispose();
     }
   }
@@ -132,12 +164,12 @@ export function createChatDesk(ports: ChatDeskPorts): ChatDesk {
       if (version === null) return null;
       const builtIn = { provider: 'chat', direction: 'inbound', caller_number: null, called_number: null, agent_uuid: owner.agentUuid };
       const variables = mergeVariables({ ...version.variables, ...builtIn }, given, reservedNames);
-      const record: ChatRecord = { version: version.number, contentTag: tagOf(version), variables, toolStubs, turns: [], standing: null };
+      const record: ChatRecord = { version: version.number, contentTag: tagOf(version), variables, toolStubs, functions: null, turns: [], standing: null };
       const claimed = await store.chats.create(owner, record, bounds);
       try {
         return await work(claimed, version, async (chat) => {
           const { turn, snapshot } = await timed(clock, null, () => startChat(variables, chat));
-          return { turns: [turn], snapshot };
+          return { turns: [{ ...turn, events: [...chat.news, ...turn.events] }], snapshot };
         });
       } catch (error) {
         await store.chats.delete(claimed);

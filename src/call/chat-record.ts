@@ -1,5 +1,6 @@
 import type { StoredChat } from '../store/store.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
+import type { ServerFunctions } from '../workflow/remote-functions.js';
 import type { ChatEvent, ChatInput, ChatSnapshot, RecordedStep } from './text-chat.js';
 
 /** One turn of a chat; the first has no input: the agent's opening. */
@@ -30,6 +31,8 @@ export interface ChatRecord {
   readonly variables: Readonly<Record<string, unknown>>;
   /** Null: tools run for real. Else what functions give, by name. */
   readonly toolStubs: Readonly<Record<string, string>> | null;
+  /** What MCP servers listed as the chat began: it goes on with the same functions, whatever they list later. Null until then. */
+  readonly functions: readonly ServerFunctions[] | null;
   readonly turns: readonly ChatTurn[];
   /** Null until the opening is over. */
   readonly standing: ChatStanding | null;

@@ -3,7 +3,6 @@ import type { Hedge, ModelToolCall } from '../speech/language-model.js';
 import type { WorkflowAction } from '../workflow/engine.js';
 import type { InstantListener } from './instant-actions.js';
 import type { Reply } from './reply.js';
-import type { FinishedTool } from './tool-desk.js';
 
 /** What the agent does besides speaking. */
 export type CallAction = Extract<WorkflowAction, { type: 'hang-up' | 'transfer' }>;
@@ -22,7 +21,6 @@ export interface DialogueListener extends InstantListener {
   onCallAction(action: CallAction): void;
   /** The model called a function: an edge, or a tool. */
   onToolCalled(call: ModelToolCall): void;
-  onToolFinished(finished: FinishedTool): void;
   /** Characters the voice's vendor was given for a reply; cached phrases cost none. */
   onVoiceUsage(chars: number): void;
   /** A request to the model was sent twice, for a reply that may be heard or not. */

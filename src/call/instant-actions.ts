@@ -1,12 +1,14 @@
 import type { Clock, Timer } from '../base/clock.js';
 import type { LanguageModel } from '../speech/language-model.js';
 import type { ExtractionRequest, Variables, WorkflowAction } from '../workflow/engine.js';
-import type { ToolDesk } from './tool-desk.js';
+import type { FinishedTool, ToolDesk } from './tool-desk.js';
 import { createExtractor, EXTRACTION_GRACE_MS, type ExtractorListener } from './extractor.js';
 
 /** What the workflow's actions without speech report. */
 export interface InstantListener extends ExtractorListener {
   onNodeEntered(nodeId: string, name: string): void;
+  /** A function that the model called is done, or is not carried out. */
+  onToolFinished(finished: FinishedTool): void;
   /** The caller left a transfer that is under way. */
   onTransferCancelled(): void;
   /** The caller is waited for so long from now on; null: as long as the settings say. */
@@ -66,6 +68,8 @@ export function createInstantActions(options: {
           return extractor.start(action.request);
         case 'call-tools':
           return tools.start(action.batchId, action.calls, action.variables);
+        case 'calls-refused':
+          return action.refusals.forEach((refused) => listener.onToolFinished({ ...refused, kind: null, durationMs: 0 }));
         case 'await-tools':
           return tools.expect();
         case 'cancel-transfer':

@@ -89,6 +89,20 @@ describe('a chat', () => {
     expect(said(failed.events)[0]).toMatch(/something went wrong/);
   });
 
+  it('tells what became of functions that are refused', async () => {
+    const calling = modelOf((request) => [
+      { type: 'text-delta', text: 'Hm.' },
+      { type: 'tool-call', toolCall: { id: String(request), name: 'nowhere', argumentsJson: '{}' } },
+    ]);
+    const chat = ports(graphOf([node('start', 'startCall', { greeting: 'Hello.' }), node('end', 'endCall')], [edge('start', 'end')]), calling);
+    const start = await startChat({}, chat);
+    const { events } = await continueChat(start.snapshot, { type: 'say', text: 'Hello?' }, chat);
+    expect(events.slice(1)).toEqual([
+      { type: 'tool-called', name: 'nowhere', argumentsJson: '{}' },
+      { type: 'tool-finished', name: 'nowhere', result: 'Error: there is no function "nowhere" here.', isError: true, durationMs: 0 },
+    ]);
+  });
+
   it('cuts a model that goes on without end, as a call does', async () => {
     const endless = modelOf(() => Array.from({ length: 2000 }, () => ({ type: 'text-delta', text: 'and on ' }) as const));
     const chat = ports(graphOf([node('start', 'startCall', { greeting: 'Hello.' }), node('end', 'endCall')], [edge('start', 'end')]), endless);

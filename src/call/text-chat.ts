@@ -29,6 +29,9 @@ export type ChatEvent =
   | { readonly type: 'node-entered'; readonly nodeId: string; readonly name: string }
   | { readonly type: 'tool-called'; readonly name: string; readonly argumentsJson: string }
   | { readonly type: 'tool-finished'; readonly name: string; readonly result: string; readonly isError: boolean; readonly durationMs: number }
+  /** As a chat begins, of each MCP server. */
+  | { readonly type: 'functions-listed'; readonly toolUuid: string; readonly count: number }
+  | { readonly type: 'tool-server-failed'; readonly toolUuid: string; readonly code: string; readonly message: string }
   /** A search of documents; what it found stands in its result. */
   | { readonly type: 'knowledge-retrieved'; readonly citations: readonly Citation[] }
   | { readonly type: 'tones-played'; readonly digits: string }
@@ -215,6 +218,8 @@ class ChatRun {
         return void this.#asked.push(action.request);
       case 'play-tones':
         return void this.#events.push({ type: 'tones-played', digits: action.digits });
+      case 'calls-refused':
+        return action.refusals.forEach(({ name, result }) => this.#events.push({ type: 'tool-finished', name, result: result.text, isError: true, durationMs: 0 }));
       case 'await-tools':
       case 'set-timer':
       case 'cancel-timer':

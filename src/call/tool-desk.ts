@@ -3,9 +3,11 @@ import type { ToolCall, ToolResult, Variables } from '../workflow/engine.js';
 import type { SpeechAction } from './reply.js';
 import type { ToolRunner } from './tools/run-tool.js';
 
-/** A tool of a call as it ended. */
+/** A function that the model called, as it ended. */
 export interface FinishedTool {
-  readonly call: ToolCall;
+  readonly name: string;
+  /** Null: it was not carried out. */
+  readonly kind: string | null;
   readonly result: ToolResult;
   readonly durationMs: number;
 }
@@ -38,7 +40,7 @@ export function createToolDesk(options: {
   const runOne = async (call: ToolCall, variables: Variables): Promise<ToolResult> => {
     const startMs = clock.nowMs();
     const result = await runner.run(call, { signal, variables });
-    if (!signal.aborted) options.onToolFinished({ call, result, durationMs: Math.round(clock.nowMs() - startMs) });
+    if (!signal.aborted) options.onToolFinished({ name: call.tool.declaration.name, kind: call.tool.kind, result, durationMs: Math.round(clock.nowMs() - startMs) });
     return result;
   };
 

@@ -59,6 +59,10 @@ function describe(event: z.output<typeof eventShape>): string | null {
       return `  ${field('name')} ${field('arguments')}`;
     case 'tool-finished':
       return `  ${field('name')} gave ${field('result')} (${field('duration_ms')} ms)`;
+    case 'functions-listed':
+      return `  an MCP server lists ${field('count')} functions`;
+    case 'tool-server-failed':
+      return `  an MCP server failed: ${field('code')} ${field('message')}`;
     case 'tones-played':
       return `  plays the keys ${field('digits')}`;
     case 'variables-extracted':

@@ -91,6 +91,13 @@ export interface ToolCall {
   readonly arguments: Variables;
 }
 
+/** A function that the model called and nobody carries out. */
+export interface RefusedCall {
+  /** As the model wrote it. */
+  readonly name: string;
+  readonly result: ToolResult;
+}
+
 /** The tools that one pass of the model called and that have not reported. */
 export interface ToolBatch {
   readonly id: number;
@@ -225,6 +232,8 @@ export type WorkflowAction =
     }
   /** Runs tools, side by side. `variables`: the run's, but for those whose values never leave the call. */
   | { readonly type: 'call-tools'; readonly batchId: number; readonly calls: readonly ToolCall[]; readonly variables: Variables }
+  /** Functions of the pass that are not carried out; where the pass is answered, the model is told the same. Nothing is to be done but to note it. */
+  | { readonly type: 'calls-refused'; readonly refusals: readonly RefusedCall[] }
   /** Keeps the reply open until the tools that run have reported. The caller is told when that takes long. */
   | {
       readonly type: 'await-tools';

@@ -13,6 +13,13 @@ export interface RemoteFunction {
   readonly parameters: ModelTool['parameters'];
 }
 
+/** What a server listed. */
+export interface ServerFunctions {
+  /** The tool that is the server. */
+  readonly toolUuid: string;
+  readonly functions: readonly RemoteFunction[];
+}
+
 const sourcesAt = (node: GraphNode): readonly FunctionSource[] => ('functionSources' in node ? node.functionSources : []);
 
 /** The servers whose functions nodes of this graph offer, each once. */
@@ -20,6 +27,15 @@ export function serversOf({ nodes }: WorkflowGraph): readonly CallableTool[] {
   const tools = Object.values(nodes).flatMap((node) => sourcesAt(node).map(({ tool }) => [tool.uuid, tool] as const));
   return [...new Map(tools).values()];
 }
+
+/** Of a server's functions those that a node of the graph may offer, in the server's order: with them alone {@link withFunctions} does the same. */
+export function offerableFunctions({ nodes }: WorkflowGraph, toolUuid: string, functions: readonly RemoteFunction[]): readonly RemoteFunction[] {
+  const sources = Object.values(nodes).flatMap((node) => sourcesAt(node).filter(({ tool }) => tool.uuid === toolUuid));
+  const kept = new Set(sources.flatMap((source) => wantedOf(source, functions).slice(0, MAX_FUNCTIONS_PER_NODE)));
+  return functions.filter((one) => kept.has(one));
+}
+
+const wantedOf = ({ only }: FunctionSource, functions: readonly RemoteFunction[]) => functions.filter(({ name }) => only === null || only.includes(name));
 
 /** A name of the model's alphabet that none of the node's functions has. */
 function freeName(wanted: string, isTaken: (name: string) => boolean): string {
@@ -31,8 +47,9 @@ function freeName(wanted: string, isTaken: (name: string) => boolean): string {
   }
 }
 
-function offer(node: PromptedNode, { tool, only }: FunctionSource, functions: readonly RemoteFunction[]): PromptedNode {
-  const offered = functions.filter(({ name }) => only === null || only.includes(name)).slice(0, Math.max(0, MAX_FUNCTIONS_PER_NODE - node.tools.length));
+function offer(node: PromptedNode, source: FunctionSource, functions: readonly RemoteFunction[]): PromptedNode {
+  const { tool } = source;
+  const offered = wantedOf(source, functions).slice(0, Math.max(0, MAX_FUNCTIONS_PER_NODE - node.tools.length));
   const callables = Object.assign(Object.create(null) as Record<string, CallableTool>, node.callables);
   const taken = new Set(node.tools.map(({ name }) => name));
   const declarations = offered.map(({ name, description, parameters }) => {

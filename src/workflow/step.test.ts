@@ -167,10 +167,11 @@ describe('a transition', () => {
   it.each(['nowhere', '__proto__', 'constructor', 'b'])('ignores the function %s that the node does not have', (name) => {
     const call = greeted();
     call.caller('x');
-    expect(call.model('', name)).toEqual([{ type: 'say', text: 'Sorry, I did not get that. Could you say it again?', allowInterrupt: true }]);
+    const refused = { type: 'calls-refused', refusals: [{ name, result: { isError: true } }] };
+    expect(call.model('', name)).toMatchObject([refused, { type: 'say', text: 'Sorry, I did not get that. Could you say it again?', allowInterrupt: true }]);
     call.hear();
     call.caller('x');
-    expect(call.model('Fine.', name)).toEqual([]);
+    expect(call.model('Fine.', name)).toMatchObject([refused]);
     expect(call.state.nodeId).toBe('s');
   });
 
@@ -216,7 +217,7 @@ describe('the end', () => {
     call.caller('Bye.');
     expect(types(call.model('', 'end'))).toEqual(['node-entered', 'ask-model']);
     expect(call.pass).toMatchObject({ tools: [], allowInterrupt: false, fallbackText: 'Goodbye.' });
-    expect(call.model('Goodbye then.', 'end')).toEqual([]);
+    expect(types(call.model('Goodbye then.', 'end'))).toEqual(['calls-refused']);
     expect(call.hear()).toEqual([{ type: 'hang-up', reason: 'agent_hangup' }]);
     expect(call.state.phase).toEqual({ name: 'ended', reason: 'agent_hangup' });
     expect(call.caller('Hello?')).toEqual([]);

@@ -25,7 +25,7 @@ import {
   type StepContext,
 } from './reply.js';
 import { collectKey, finishInput, MAX_SILENCES, pressKey, settleKeys, takeHolding } from './keys.js';
-import { answerAfterTools, asksForTools, beginTools, finishTools, overtakeTools, owesAnswer } from './tool-round.js';
+import { answerAfterTools, asksForTools, beginTools, finishTools, overtakeTools, owesAnswer, refuseCalls, unknownFunction } from './tool-round.js';
 import { failTransfer, takeEdge } from './transition.js';
 import { copyVariables, overlayVariables } from './variables.js';
 import { waitActions, waitOf } from './waits.js';
@@ -87,10 +87,13 @@ function onCallerTurn(reply: Reply, { text, turnId }: EventOf<'caller-turn'>): W
   return told.state.phase.name === 'delayed' ? greet(told, node, true) : askModel(told, node);
 }
 
-const chosenEdge = (node: PromptedNode, toolCalls: readonly ModelToolCall[]): GraphEdge | undefined => {
-  const call = toolCalls.find(({ name }) => Object.hasOwn(node.edgesByTool, name));
-  return call === undefined ? undefined : node.edgesByTool[call.name];
-};
+/** The functions of a pass: the first edge is taken, others are not. */
+function sortCalls(node: PromptedNode, toolCalls: readonly ModelToolCall[]) {
+  const isEdge = ({ name }: ModelToolCall) => Object.hasOwn(node.edgesByTool, name);
+  const [taken, ...otherEdges] = toolCalls.filter(isEdge);
+  const edge: GraphEdge | undefined = taken === undefined ? undefined : node.edgesByTool[taken.name];
+  return { edge, otherEdges, calls: toolCalls.filter((call) => !isEdge(call)) };
+}
 
 function onModelFinished(reply: Reply, event: EventOf<'model-finished'>): WorkflowStep {
   const { state } = reply;
@@ -98,15 +101,15 @@ function onModelFinished(reply: Reply, event: EventOf<'model-finished'>): Workfl
   const node = promptedAt(reply.graph, state.nodeId);
   if (phase.name !== 'replying' || phase.pending !== 'model' || node === undefined) return stay(state);
   const words = event.text.trim();
-  const resumed = resumeReply(reply, phase, words);
-  const edge = chosenEdge(node, event.toolCalls);
-  const calls = event.toolCalls.filter(({ name }) => !Object.hasOwn(node.edgesByTool, name));
-  if (asksForTools(node, calls)) return beginTools(words === '' ? resumed : { ...resumed, state: { ...state, failedPasses: 0 } }, node, calls, edge);
+  const { edge, otherEdges, calls } = sortCalls(node, event.toolCalls);
+  const told = refuseCalls(resumeReply(reply, phase, words), otherEdges, () => 'not carried out, because another way was taken');
+  if (asksForTools(node, calls)) return beginTools(words === '' ? told : { ...told, state: { ...state, failedPasses: 0 } }, node, calls, edge);
+  const resumed = refuseCalls(told, calls, unknownFunction);
   if (edge === undefined && words === '') return failPass(resumed, node, fallbackText(resumed, node, false));
   const hasProgressed = words !== '' || (edge !== undefined && nodeAt(reply.graph, edge.targetId)?.type !== 'agentNode');
   const passed: Reply = hasProgressed ? { ...resumed, state: { ...state, failedPasses: 0 } } : resumed;
   if (edge !== undefined) return takeEdge(passed, edge, words !== '');
-  return stay({ ...passed.state, phase: { ...phase, pending: null, spoken: passed.spoken } });
+  return { state: { ...passed.state, phase: { ...phase, pending: null, spoken: passed.spoken } }, actions: passed.actions };
 }
 
 function onModelFailed(reply: Reply): WorkflowStep {

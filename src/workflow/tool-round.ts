@@ -1,6 +1,6 @@
 import { isTransferDestination } from '../base/transfer-destination.js';
 import type { ModelToolCall } from '../speech/language-model.js';
-import type { ToolBatch, ToolCall, ToolFollowUp, ToolResult, WorkflowEvent, WorkflowState, WorkflowStep } from './engine.js';
+import type { RefusedCall, ToolBatch, ToolCall, ToolFollowUp, ToolResult, WorkflowEvent, WorkflowState, WorkflowStep } from './engine.js';
 import type { GraphEdge, PromptedNode } from './graph.js';
 import {
   askModel,
@@ -35,6 +35,17 @@ const MAX_TOLD_NAME_LENGTH = 64;
 
 const refusal = (toolCallId: string, text: string): ToolResult => ({ toolCallId, text: `Error: ${text}.`, isError: true });
 
+/** What nobody carries out is noted: every function that the model called comes to a result, or is the edge that is taken. */
+export function refuseCalls(reply: Reply, calls: readonly ModelToolCall[], reasonOf: (call: ModelToolCall) => string): Reply {
+  return noteRefusals(reply, calls.map((call) => ({ name: call.name, result: refusal(call.id, reasonOf(call)) })));
+}
+
+const noteRefusals = (reply: Reply, refusals: readonly RefusedCall[]): Reply =>
+  refusals.length === 0 ? reply : { ...reply, actions: [...reply.actions, { type: 'calls-refused', refusals }] };
+
+/** Told of a function that a node does not have. */
+export const unknownFunction = ({ name }: ModelToolCall): string => `there is no function "${name.slice(0, MAX_TOLD_NAME_LENGTH)}" here`;
+
 /** True where the pass called tools, or functions that do not exist at a node with tools: the model is to be answered. */
 export const asksForTools = (node: PromptedNode, calls: readonly ModelToolCall[]): boolean =>
   calls.length > 0 && Object.keys(node.callables).length > 0;
@@ -53,7 +64,7 @@ function withOwnIds(calls: readonly ModelToolCall[], { conversation, tools }: Wo
 /** The call ready to run, or why it is not. */
 function readCall(node: PromptedNode, call: ModelToolCall, isTooMany: boolean): ToolCall | ToolResult {
   const tool = Object.hasOwn(node.callables, call.name) ? node.callables[call.name] : undefined;
-  if (tool === undefined) return refusal(call.id, `there is no function "${call.name.slice(0, MAX_TOLD_NAME_LENGTH)}" here`);
+  if (tool === undefined) return refusal(call.id, unknownFunction(call));
   if (isTooMany) return refusal(call.id, 'too many calls; it was not carried out');
   const given = readArguments(tool.declaration, call.argumentsJson);
   return given.ok ? { id: call.id, tool, arguments: given.values } : refusal(call.id, given.message);
@@ -90,14 +101,18 @@ const answerResults = (reply: Reply, node: PromptedNode): WorkflowStep =>
  * that the node it leads to knows what they found; where nothing can be run, at once.
  */
 export function beginTools(reply: Reply, node: PromptedNode, given: readonly ModelToolCall[], edge: GraphEdge | undefined): WorkflowStep {
-  if (reply.toolRoundsLeft <= 0) return edge === undefined ? failPass(reply, node, fallbackText(reply, node, false)) : takeEdge(reply, edge, false);
+  if (reply.toolRoundsLeft <= 0) {
+    const refusing = refuseCalls(reply, given, () => 'too many rounds of calls; it was not carried out');
+    return edge === undefined ? failPass(refusing, node, fallbackText(refusing, node, false)) : takeEdge(refusing, edge, false);
+  }
   const { tools } = reply.state;
   const calls = withOwnIds(given, reply.state);
   const room = tools.running.length < MAX_RUNNING_BATCHES ? Math.min(MAX_CALLS_PER_ROUND, MAX_TOOL_CALLS - tools.callCount) : 0;
   const read = calls.map((call, index) => readCall(node, call, index >= room));
   const [ready, refused] = [read.filter(isReady), read.filter(isRefused)];
   const id = tools.batchCount + 1;
-  const round: Reply = { ...reply, toolRoundsLeft: reply.toolRoundsLeft - 1, state: { ...reply.state, tools: { ...tools, batchCount: id } } };
+  const counted: Reply = { ...reply, toolRoundsLeft: reply.toolRoundsLeft - 1, state: { ...reply.state, tools: { ...tools, batchCount: id } } };
+  const round = noteRefusals(counted, refused.map((result) => ({ name: calls.find(({ id }) => id === result.toolCallId)?.name ?? '', result })));
   if (ready.length === 0) return edge === undefined ? answerResults(withResults(round, calls, refused), node) : takeEdge(round, edge, false);
   const batch: ToolBatch = { id, nodeId: node.id, calls, refused, edgeId: edge?.id ?? null, isOvertaken: false };
   const begun: Reply = {

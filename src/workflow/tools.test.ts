@@ -65,7 +65,9 @@ describe('a pass that calls tools', () => {
   ])('is told where %s with %s cannot be carried out', (name, argumentsJson, result) => {
     const call = greeted();
     call.caller('x');
-    expect(types(call.send({ type: 'model-finished', text: '', toolCalls: [{ id: '1', name, argumentsJson }] }))).toEqual(['ask-model']);
+    const [noted, ...others] = call.send({ type: 'model-finished', text: '', toolCalls: [{ id: '1', name, argumentsJson }] });
+    expect(noted).toEqual({ type: 'calls-refused', refusals: [{ name, result: { toolCallId: '1', text: result, isError: true } }] });
+    expect(types(others)).toEqual(['ask-model']);
     expect(lastResult(call)).toBe(result);
   });
 
@@ -86,7 +88,9 @@ describe('a pass that calls tools', () => {
       call.model('', 'look_up');
       finished(call);
     }
-    expect(call.model('', 'look_up')).toEqual([{ type: 'say', text: 'Sorry, I did not get that. Could you say it again?', allowInterrupt: true }]);
+    const [noted, ...others] = call.model('', 'look_up');
+    expect(noted).toMatchObject({ type: 'calls-refused', refusals: [{ name: 'look_up', result: { text: 'Error: too many rounds of calls; it was not carried out.' } }] });
+    expect(others).toEqual([{ type: 'say', text: 'Sorry, I did not get that. Could you say it again?', allowInterrupt: true }]);
     expect(new Set(call.state.conversation.flatMap((entry) => (entry.role === 'tool' ? [entry.toolCallId] : []))).size).toBe(MAX_TOOL_ROUNDS);
   });
 
@@ -94,8 +98,21 @@ describe('a pass that calls tools', () => {
     const call = greeted();
     call.caller('x');
     const calls = Array.from({ length: 20 }, (_, index) => ({ id: `c${index}`, name: 'look_up', argumentsJson: '{"order":"5"}' }));
-    const [action] = call.send({ type: 'model-finished', text: '', toolCalls: calls });
+    const [noted, action] = call.send({ type: 'model-finished', text: '', toolCalls: calls });
+    expect(noted?.type === 'calls-refused' && noted.refusals).toHaveLength(12);
     expect(action?.type === 'call-tools' && action.calls).toHaveLength(8);
+  });
+
+  it('leaves none of them without a word: what comes after an edge, or is none of an end’s, is refused', () => {
+    const call = greeted();
+    call.caller('x');
+    const refusedBy = (actions: ReturnType<WorkflowCall['send']>) =>
+      actions.flatMap((action) => (action.type === 'calls-refused' ? action.refusals.map(({ name, result }) => `${name} ${result.text}`) : []));
+    expect(refusedBy(call.model('', 'a', 'end'))).toEqual(['end Error: not carried out, because another way was taken.']);
+    expect(call.state.nodeId).toBe('a');
+    expect(refusedBy(call.model('Here you are.', 'look_up'))).toEqual(['look_up Error: there is no function "look_up" here.']);
+    call.hear();
+    expect(call.state).toMatchObject({ phase: { name: 'listening' }, tools: { callCount: 0 } });
   });
 });
 

@@ -94,6 +94,20 @@ describe('a tool', () => {
     await expectCleanEnd(call, 'agent_hangup');
   });
 
+  it('that is refused is finished as a failure, and the model is told why', async () => {
+    const call = await withTool({ delayMs: 100 }, [{ tools: ['nowhere', 'look_up'], argumentsJson: '{}' }, { text: 'I could not find it.' }, ...goodbyePasses]);
+    call.carrier.says('Where is my order?');
+    await call.untilEvent('agent-said', 2);
+    const reasons = ['Error: there is no function "nowhere" here.', 'Error: "order" is missing.'];
+    expect(call.eventsOf('tool-finished').map(({ data }) => data)).toMatchObject([
+      { name: 'nowhere', kind: null, ok: false, duration_ms: 0, result: reasons[0] },
+      { name: 'look_up', kind: null, ok: false, duration_ms: 0, result: reasons[1] },
+    ]);
+    expect(call.llm.requests[1]?.messages.flatMap((message) => (message.role === 'tool' ? [message.result] : []))).toEqual(reasons);
+    call.carrier.says('Goodbye.');
+    await expectCleanEnd(call, 'agent_hangup');
+  });
+
   it('ends the call after its last words', async () => {
     const call = await withTool({ delayMs: 10, followUp: { type: 'hang-up', text: 'Thank you. Goodbye.' } }, [asking]);
     call.carrier.says('That was all.');

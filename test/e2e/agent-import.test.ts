@@ -4,20 +4,31 @@ import { systemClock } from '../../src/base/clock.js';
 import { parseCallerScript } from '../../src/simulator/caller-script.js';
 import { placeCall } from '../../src/simulator/place-call.js';
 import { createSimulatedSpeech } from '../../src/simulator/simulated-speech.js';
+import { waitUntil } from '../support/wait-for.js';
+import { startWebhookReceiver, type WebhookReceiver } from '../support/webhook-receiver.js';
 import { startCallServer, type CallServer } from '../support/call-server.js';
 
 let server: CallServer;
+let receiver: WebhookReceiver;
 beforeAll(async () => {
-  server = await startCallServer();
+  receiver = await startWebhookReceiver();
+  server = await startCallServer({ env: { AGENT_STREAM_ALLOW_PRIVATE_NETWORKS: 'true' } });
 }, 60_000);
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await receiver.close();
+});
 
-const clinic = JSON.parse(readFileSync('examples/dograh/clinic.json', 'utf8')) as Record<string, unknown> & { workflow_definition: { nodes: object[]; edges: object[] } };
+const clinic = JSON.parse(readFileSync('examples/dograh/clinic.json', 'utf8')) as Record<string, unknown> & { workflow_definition: { nodes: { type: string }[]; edges: object[] } };
 const importing = (body: unknown, query = '') => server.request('POST', `/api/v1/agents/import${query}`, body);
 
 describe('an exported Dograh agent', () => {
-  it('is imported, published and answers a call', async () => {
-    const { status, json } = await importing(clinic);
+  it('of every node type is imported, published, answers a call, and does what follows one', async () => {
+    // What its editor knows (src/workflow/schema.ts has what is ours besides), and one integration that this server has not.
+    const dograhTypes = ['agentNode', 'endCall', 'globalNode', 'qa', 'startCall', 'trigger', 'tuner', 'webhook'];
+    expect([...new Set(clinic.workflow_definition.nodes.map(({ type }) => type))].toSorted()).toEqual(dograhTypes);
+    const calendar = 'https://calendar.example.com';
+    const { status, json } = await importing(JSON.parse(JSON.stringify(clinic).replace(calendar, receiver.url)));
     expect([status, json['problems']]).toEqual([201, []]);
     expect(json['dropped']).toContainEqual({ path: 'nodes.7', element_id: '8', value_kind: 'object', why: 'node type “tuner”: an integration this server does not have' });
     expect(JSON.stringify(json)).not.toContain('not-a-real-key');
@@ -41,6 +52,11 @@ describe('an exported Dograh agent', () => {
     const said = (await server.eventsOf(run)).flatMap(({ type, data }) => (type === 'agent-said' ? [String(data['text'])] : []));
     expect(said[0]).toBe('Hello, this is Riverside Clinic. How can I help you?');
     expect(said.at(-1)).toContain('Goodbye');
+    await waitUntil('the request after the call', () => receiver.received.length > 0);
+    expect(receiver.received.map(({ path, body }) => [path, JSON.parse(body) as unknown])).toMatchObject([['/calls', { run: run.id, note: null }]]);
+    expect(receiver.received[0]?.headers).toMatchObject({ 'x-clinic': 'Riverside Clinic' });
+    const { json: shown } = await server.request('GET', `/api/v1/runs/${run.id}`);
+    expect(shown['analysis']).toMatchObject({ nodes: [{ node_id: '7' }] });
   }, 60_000);
 
   it('is only looked at in a dry run, with everything that would be wrong', async () => {

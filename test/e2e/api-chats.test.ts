@@ -1,23 +1,39 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { createChatDesk } from '../../src/call/chat-desk.js';
 import { systemClock } from '../../src/base/clock.js';
 import { createKnowledgeResolver } from '../../src/call/knowledge-resolver.js';
 import { createModelResolver } from '../../src/call/resolvers.js';
 import { createKnowledgeBase } from '../../src/knowledge/knowledge.js';
+import { readEvaluationFile } from '../../src/cli/evaluation/scenario-file.js';
+import { openStubs } from '../../src/cli/evaluation/stubs.js';
 import { edge, node } from '../support/workflow-call.js';
 import { startApi, type ApiTest } from './api-harness.js';
 
 let api: ApiTest;
 const asked: string[] = [];
+/** What is sent to the MCP server, by method; `isUp` false: nothing reaches it. */
+const library = { isUp: true, sent: [] as string[] };
+const servers = openStubs(readEvaluationFile('examples/mcp.eval.yaml').stubs, { clock: systemClock, fetch });
 beforeAll(async () => {
-  const toolFetch: typeof fetch = (input) => {
+  const others: typeof fetch = (input) => {
     asked.push(input instanceof Request ? input.url : String(input));
     return Promise.resolve(Response.json({ status: 'shipped' }));
   };
+  const stubbed = servers.over(others);
+  const toolFetch: typeof fetch = (input, init) => {
+    if (!(input instanceof Request ? input.url : input.toString()).includes('library')) return stubbed(input, init);
+    const { method } = z.object({ method: z.string() }).catch({ method: 'none' }).parse(typeof init?.body === 'string' ? JSON.parse(init.body) : null);
+    library.sent.push(init?.method === 'DELETE' ? 'DELETE' : method);
+    return library.isUp ? stubbed(input, init) : Promise.reject(new TypeError('fetch failed'));
+  };
   api = await startApi({ toolFetch });
 });
-afterAll(() => api.close());
+afterAll(async () => {
+  await api.close();
+  await servers.close();
+});
 
 const models = { stt: { vendor: 'builtin' }, llm: { vendor: 'builtin', first_token_ms: 0, token_ms: 0 }, tts: { vendor: 'builtin' } };
 const reception = (JSON.parse(readFileSync(new URL('../../examples/reception.json', import.meta.url), 'utf8')) as { workflow_definition: unknown }).workflow_definition;
@@ -83,6 +99,46 @@ describe('a conversation in writing', () => {
     expect(await results({ dry_tools: true, tool_stubs: stubs })).toMatchObject([{ result: '{"status":"lost"}' }]);
     expect(await results({ dry_tools: true })).toMatchObject([{ result: expect.stringContaining('Dry run') as string }]);
     expect(asked).toHaveLength(1);
+  });
+
+  it('calls functions of MCP servers, in a session that a request opens where it needs one', async () => {
+    const config = { url: 'https://library.example.com/mcp', timeout_ms: 2000 };
+    const { json } = await api.request('POST', '/api/v1/tools', { body: { name: 'Library', description: 'The library.', kind: 'mcp', config } });
+    const uuid = String(json['uuid']);
+    const start = node('start', 'startCall', { greeting: 'Hello.', tool_uuids: [uuid], mcp_tool_filters: { [uuid]: ['list-loans', 'renew-loans'] } });
+    const agentUuid = await createAgent({ nodes: [start, node('end', 'endCall')], edges: [edge('start', 'end', { condition: 'The caller says goodbye.' })] });
+    const sentIn = async <T>(work: () => Promise<T>): Promise<readonly [T, readonly string[]]> => {
+      library.sent.length = 0;
+      const done = await work();
+      // A session's end is told after the answer.
+      await expect.poll(() => library.sent.filter((method) => method === 'DELETE').length).toBe(library.sent.filter((method) => method === 'initialize').length);
+      return [done, [...library.sent]];
+    };
+    const [{ json: begun, path }, listing] = await sentIn(() => openChat(agentUuid));
+    expect(turnsOf(begun)[0]?.events).toMatchObject([{ type: 'functions-listed', tool_uuid: uuid, count: 5 }, { type: 'node-entered' }, { type: 'agent-said' }]);
+    expect(listing).toEqual(['initialize', 'notifications/initialized', 'tools/list', 'DELETE']);
+    const say = async (text: string, at = path) => {
+      const { status, json: taken } = await api.request('POST', `${at}/turns`, { body: { say: text } });
+      return [status, turnOf(taken).events.filter(({ type }) => type.startsWith('tool-'))];
+    };
+    const loans = 'Which loans do I have, and when are they due?';
+    const found = [{ type: 'tool-called', name: 'list_loans' }, { type: 'tool-finished', result: 'You have two loans. They are due on Monday.', is_error: false }];
+    const [told, calling] = await sentIn(() => say(loans));
+    expect(told).toMatchObject([200, found]);
+    expect(calling).toEqual(['initialize', 'notifications/initialized', 'tools/call', 'DELETE']);
+    expect(await sentIn(() => say('What is the weather?'))).toEqual([[200, []], []]);
+    library.isUp = false;
+    expect(await say('Please renew my loans.')).toMatchObject([200, [{ type: 'tool-called' }, { result: 'Error: The server could not be reached.', is_error: true }]]);
+    const without = await openChat(agentUuid);
+    expect(turnsOf(without.json)[0]?.events[0]).toMatchObject({ type: 'tool-server-failed', tool_uuid: uuid, code: 'tool-unreachable' });
+    library.isUp = true;
+    expect((await sentIn(() => say(loans)))[0]).toMatchObject([200, found]);
+    // As in a call: what a server did not list as the conversation began, it never has.
+    expect(await say(loans, without.path)).toEqual([200, []]);
+    const [edited] = await sentIn(() => api.request('PUT', `${path}/turns/2?replay=true`, { body: { say: 'Please renew my loans.' } }));
+    expect(turnsOf(edited.json)[2]?.events).toContainEqual(expect.objectContaining({ type: 'tool-finished', result: 'Error: Another reader is waiting for one of them.' }));
+    const [dry] = await sentIn(() => openChat(agentUuid, { dry_tools: true, tool_stubs: { list_loans: 'None.' } }));
+    expect(await sentIn(() => say(loans, dry.path))).toMatchObject([[200, [{ type: 'tool-called' }, { result: 'None.' }]], []]);
   });
 
   it('is gone on with by another node, and is nobody else’s', async () => {

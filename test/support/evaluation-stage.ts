@@ -3,13 +3,13 @@ import { createApiClient } from '../../src/cli/api-client.js';
 import { ensureDomains } from '../../src/cli/ensure-domains.js';
 import { domainsFor, type CallStage } from '../../src/cli/evaluation/call-stage.js';
 import type { Stub } from '../../src/cli/evaluation/scenario-file.js';
-import { stubbedFetch } from '../../src/cli/evaluation/stubs.js';
+import { openStubs } from '../../src/cli/evaluation/stubs.js';
 import { createOutput } from '../../src/cli/output.js';
 import { startFakeCloudonix } from '../../src/simulator/fake-cloudonix.js';
 import { SIMULATOR_BEARER_TOKEN } from '../../src/simulator/place-call.js';
 import { startCallServer } from './call-server.js';
 
-/** A server for evaluations through calls, two at once, on a database of the tests. */
+/** A server for evaluations through calls on a database of the tests. */
 export interface EvaluationStage extends CallStage {
   stop(): Promise<void>;
 }
@@ -17,17 +17,19 @@ export interface EvaluationStage extends CallStage {
 /** Swallows what is printed. */
 export const testOutput = createOutput({ stdout: { write: () => true }, stderr: { write: () => true }, hasColor: false });
 
-/** Starts the stage; `stubs` answer its tools' requests. */
-export async function startEvaluationStage(stubs: readonly Stub[] = []): Promise<EvaluationStage> {
-  const domains = domainsFor(2);
+/** Starts the stage for so many calls at once; `stubs` answer its tools' requests. */
+export async function startEvaluationStage(stubs: readonly Stub[] = [], lines = 2): Promise<EvaluationStage> {
+  const domains = domainsFor(lines);
+  const stubbed = openStubs(stubs, { clock: systemClock, fetch });
   const cloudonix = await startFakeCloudonix({ domains: Object.fromEntries(domains.map((domain) => [domain, { bearerToken: SIMULATOR_BEARER_TOKEN }])) });
-  const server = await startCallServer({ env: { CLOUDONIX_API_BASE_URL: cloudonix.baseUrl }, stubTools: (real) => stubbedFetch(stubs, real) });
+  const server = await startCallServer({ env: { CLOUDONIX_API_BASE_URL: cloudonix.baseUrl }, stubTools: (real) => stubbed.over(real) });
   const { signal } = new AbortController();
   const client = createApiClient({ serverUrl: server.node.url, apiKey: server.tenant.key, fetch, clock: systemClock, signal });
   await ensureDomains(client, domains, SIMULATOR_BEARER_TOKEN);
   const stop = async () => {
     await server.stop();
+    await stubbed.close();
     await cloudonix.close();
   };
-  return { client, cleaner: client, cloudonix, domains, close: stop, stop };
+  return { client, cleaner: client, cloudonix, freeDomains: [...domains], close: stop, stop };
 }

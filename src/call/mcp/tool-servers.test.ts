@@ -10,6 +10,7 @@ import { createGuardedEgress } from '../../base/guarded-fetch.js';
 import { compileWorkflow } from '../../workflow/compile.js';
 import { defaultDocument } from '../../workflow/default-document.js';
 import { knownToolsOf } from '../../workflow/tools/tool-definition.js';
+import type { ServerFunctions } from '../../workflow/remote-functions.js';
 import { copyVariables } from '../../workflow/variables.js';
 import type { LanguageModel } from '../../speech/language-model.js';
 import { continueChat, startChat } from '../text-chat.js';
@@ -73,20 +74,20 @@ const shop = (server: McpServer): void => {
 };
 
 /** A call at a graph whose start node names the server. */
-function open(config: Record<string, unknown>, { only, ...ports }: Partial<ToolPorts> & { only?: readonly string[] } = {}) {
+function open(config: Record<string, unknown>, { only, known, ...ports }: Partial<ToolPorts> & { only?: readonly string[]; known?: readonly ServerFunctions[] } = {}) {
   const definition = { uuid: 'shop', name: 'Shop', description: 'The shop.', kind: 'mcp', config, filler: null };
-  const known = knownToolsOf([definition]);
+  const tools = knownToolsOf([definition]);
   const document = structuredClone(defaultDocument) as unknown as { nodes: { type: string; data: Record<string, unknown> }[] };
   const start = document.nodes.find(({ type }) => type === 'startCall');
   Object.assign(start?.data ?? {}, { tool_uuids: ['shop'], ...(only === undefined ? {} : { mcp_tool_filters: { shop: only } }) });
-  const compiled = compileWorkflow(document, { tools: known, forPublish: true });
+  const compiled = compileWorkflow(document, { tools, forPublish: true });
   if (!compiled.ok) throw new Error(JSON.stringify(compiled.problems));
   const call = new AbortController();
   closers.push(() => Promise.resolve(call.abort()));
   const faults: unknown[] = [];
   const runner = createToolRunner({ clock: systemClock, fetch, credentialOf: () => Promise.resolve(null), onFault: (error) => faults.push(error), ...ports });
   const news: (readonly [string, unknown])[] = [];
-  const functions = openCallFunctions({ graph: compiled.graph, runner, signal: call.signal, onNews: (told) => news.push(newsRecord(told)) });
+  const functions = openCallFunctions({ graph: compiled.graph, runner, signal: call.signal, onNews: (told) => news.push(newsRecord(told)), known });
   const node = () => {
     const at = functions.graph.nodes[functions.graph.startId];
     if (at?.type !== 'startCall') throw new Error('no start');
@@ -99,7 +100,7 @@ function open(config: Record<string, unknown>, { only, ...ports }: Partial<ToolP
     return { text, isError };
   };
   const names = () => node().tools.map(({ name }) => name).filter((name) => !Object.hasOwn(node().edgesByTool, name));
-  return { functions, shared: compiled.graph, call, news, faults, run, names, runner, server: known.get('shop') };
+  return { functions, shared: compiled.graph, call, news, faults, run, names, runner, server: tools.get('shop') };
 }
 
 describe('the MCP servers of a call', () => {
@@ -217,6 +218,23 @@ describe('the MCP servers of a call', () => {
     sessions.clear();
     expect(await run('refuse')).toEqual({ text: 'Error: closed on Sundays', isError: true });
     expect(seen.filter(({ rpc }) => rpc === 'initialize')).toHaveLength(2);
+  });
+
+  it('opens no session where its functions are known, until one is called; one that failed to open is tried again', async () => {
+    let isDown = true;
+    const { url, seen } = await serve(shop, (rpc, response) => rpc === 'initialize' && isDown && response.writeHead(503).end() !== undefined);
+    const known = [{ toolUuid: 'shop', functions: [{ name: 'refuse', description: 'Fails.', parameters: { type: 'object' } as const }] }];
+    const { functions, run, names, news, call } = open({ url }, { known });
+    await functions.ready;
+    expect([names(), seen, functions.listed]).toEqual([['refuse'], [], known]);
+    expect(await run('refuse')).toEqual({ text: 'Error: The server answered 503.', isError: true });
+    isDown = false;
+    const both = await Promise.all([run('refuse'), run('refuse')]);
+    expect(both).toEqual(Array(2).fill({ text: 'Error: closed on Sundays', isError: true }));
+    expect(seen.map(({ rpc }) => rpc)).toEqual(['initialize', 'initialize', 'notifications/initialized', 'tools/call', 'tools/call']);
+    expect(news).toEqual([]);
+    call.abort();
+    await expect.poll(() => seen.at(-1)?.method).toBe('DELETE');
   });
 
   it('lists and calls functions for a test', async () => {

@@ -31,9 +31,10 @@ interface OpenServer {
 
 /**
  * Opens a session with each server, side by side, and lists its functions once; `onNews` hears of each, never after `signal` fired. The
- * signal is the call's: the sessions end with it.
+ * signal is the conversation's: the sessions end with it. `onNews` null: the functions are known, and a server's session is opened with
+ * the first call of one.
  */
-export function openToolServers(tools: readonly CallableTool[], signal: AbortSignal, onNews: (news: ServerNews) => void, ports: ServerPorts): ToolServers {
+export function openToolServers(tools: readonly CallableTool[], signal: AbortSignal, onNews: ((news: ServerNews) => void) | null, ports: ServerPorts): ToolServers {
   const servers = new Map(tools.map((tool) => [tool.uuid ?? '', openServer(tool, signal, onNews, ports)]));
   return {
     async call(toolUuid, name, given, callSignal) {
@@ -45,7 +46,7 @@ export function openToolServers(tools: readonly CallableTool[], signal: AbortSig
   };
 }
 
-function openServer(tool: CallableTool, signal: AbortSignal, onNews: (news: ServerNews) => void, { clock, fetch, credentialOf }: ServerPorts) {
+function openServer(tool: CallableTool, signal: AbortSignal, onNews: ((news: ServerNews) => void) | null, { clock, fetch, credentialOf }: ServerPorts) {
   const toolUuid = tool.uuid ?? '';
   const config = mcpConfig.parse(tool.config);
 
@@ -53,33 +54,47 @@ function openServer(tool: CallableTool, signal: AbortSignal, onNews: (news: Serv
     const credential = credentialHeaders(await credentialOf(toolUuid));
     const headers = { ...lowerCaseNames(config.headers), ...credential.headers };
     const session = await openServerSession({ url: config.url, headers }, { fetch, clock, signal: within });
-    // The session ends with the call, whoever has it then.
+    // The session ends with the conversation, whoever has it then.
     if (signal.aborted) void session.close();
     else signal.addEventListener('abort', () => void session.close(), { once: true });
     return { session, secrets: credential.secrets };
   }
 
-  /** Opens and lists within the connect time-out. */
-  async function start(): Promise<OpenServer> {
+  async function withinTimeout<T>(work: (within: AbortSignal) => Promise<T>): Promise<T> {
     const late = () => new AgentStreamError('tool-timeout', { message: `The server was not ready within ${config.connect_timeout_ms} ms.` });
     const deadline = deadlineSignal(clock, config.connect_timeout_ms, signal, late);
     try {
-      const opened = await open(deadline.signal);
-      const functions = await opened.session.list(deadline.signal);
-      if (!signal.aborted) onNews({ type: 'listed', toolUuid, functions });
-      return opened;
+      return await work(deadline.signal);
     } finally {
       deadline.dispose();
     }
   }
 
-  let current = start();
-  const ready = current.then(
-    () => undefined,
-    (error: unknown) => {
-      if (!signal.aborted) onNews({ type: 'failed', toolUuid, error: toAgentStreamError(error) });
-    },
-  );
+  const openAndList = (tell: (news: ServerNews) => void) =>
+    withinTimeout(async (within) => {
+      const opened = await open(within);
+      const functions = await opened.session.list(within);
+      if (!signal.aborted) tell({ type: 'listed', toolUuid, functions });
+      return opened;
+    });
+
+  /** Null: there is none yet. One session for all that call while it opens; one that could not be opened is tried again with the next call. */
+  let current: Promise<OpenServer> | null = onNews === null ? null : openAndList(onNews);
+  const ready =
+    current?.then(
+      () => undefined,
+      (error: unknown) => {
+        if (!signal.aborted) onNews?.({ type: 'failed', toolUuid, error: toAgentStreamError(error) });
+      },
+    ) ?? Promise.resolve();
+
+  function reopen(): Promise<OpenServer> {
+    const opening = withinTimeout(open);
+    opening.catch(() => {
+      if (current === opening) current = null;
+    });
+    return (current = opening);
+  }
 
   async function callIn(from: Promise<OpenServer>, name: string, given: Variables, callSignal: AbortSignal): Promise<ToolOutcome> {
     const { session, secrets } = await from;
@@ -90,14 +105,12 @@ function openServer(tool: CallableTool, signal: AbortSignal, onNews: (news: Serv
   return {
     ready,
     async call(name: string, given: Variables, callSignal: AbortSignal): Promise<ToolOutcome> {
-      const from = current;
+      const from = current ?? reopen();
       try {
         return await callIn(from, name, given, callSignal);
       } catch (error) {
         if (!isSessionLost(error)) throw error;
-        // One session for all that lost theirs together.
-        if (current === from) current = open(callSignal);
-        return callIn(current, name, given, callSignal);
+        return callIn(current === null || current === from ? reopen() : current, name, given, callSignal);
       }
     },
   };

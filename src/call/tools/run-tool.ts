@@ -19,8 +19,8 @@ export interface RunContext {
 export interface ToolRunner {
   /** Runs one call. Never rejects: what failed is the result, in words for the model. */
   run(call: ToolCall, context: RunContext): Promise<ToolResult>;
-  /** Opens the MCP servers of a call or a test (`openToolServers`). `signal` ends their sessions. */
-  connect(servers: readonly CallableTool[], signal: AbortSignal, onNews: (news: ServerNews) => void): ToolServers;
+  /** Opens the MCP servers of a conversation or a test (`openToolServers`). `signal` ends their sessions. `onNews` null: their functions are known. */
+  connect(servers: readonly CallableTool[], signal: AbortSignal, onNews: ((news: ServerNews) => void) | null): ToolServers;
 }
 
 /** What tools of one organization run with. */

@@ -72,9 +72,13 @@ async function evaluate(files: readonly string[], options: EvalOptions, context:
   if (failed > 0) throw new CliError(exitCodes.failure, `${failed} ${failed === 1 ? 'scenario' : 'scenarios'} did not pass`);
 }
 
-function write(suites: readonly Suite[], options: EvalOptions, context: CliContext): Promise<readonly SuiteResult[]> {
+async function write(suites: readonly Suite[], options: EvalOptions, context: CliContext): Promise<readonly SuiteResult[]> {
   const playable = suites.map(({ file, scenarios, inWriting }): PlayableSuite => ({ name: file.name, hasStubs: file.stubs.length > 0, scenarios, runner: inWriting() }));
-  return playSuites(playable, { concurrency: 1, timeoutMs: (options.timeout ?? defaultTimeoutSeconds.text) * 1000 }, context);
+  try {
+    return await playSuites(playable, { concurrency: 1, timeoutMs: (options.timeout ?? defaultTimeoutSeconds.text) * 1000 }, context);
+  } finally {
+    for (const { runner } of playable) await runner.close();
+  }
 }
 
 /** Whatever happens, the agents that were made are archived, and a server of its own is stopped. */

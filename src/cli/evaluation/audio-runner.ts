@@ -26,7 +26,7 @@ const MAX_REPEATS = 2;
 
 /** What calls of one evaluation file need. */
 export interface AudioRunnerPorts {
-  readonly stage: Pick<CallStage, 'client' | 'cleaner' | 'cloudonix' | 'domains'>;
+  readonly stage: Pick<CallStage, 'client' | 'cleaner' | 'cloudonix' | 'freeDomains'>;
   /** The agent's name, for whoever lists agents meanwhile. */
   readonly name: string;
   readonly content: AgentFileContent;
@@ -36,7 +36,7 @@ export interface AudioRunnerPorts {
   /** Of the agent and the file. */
   readonly variables: Readonly<Record<string, unknown>>;
   readonly idleTimeoutMs: number;
-  readonly toolNames: ReadonlySet<string>;
+  readonly edgeNames: ReadonlySet<string>;
   readonly speech: SimulatedSpeech;
   readonly clock: Clock;
 }
@@ -83,7 +83,6 @@ function transfersOf({ turns }: Scenario): readonly FakeDialOutcome[] {
 export function createAudioRunner(ports: AudioRunnerPorts): ScenarioRunner {
   const { stage, speech, clock } = ports;
   const agents = createAgents(ports);
-  const freeDomains = [...stage.domains];
   let models: Readonly<Record<string, UsedModel>> = {};
 
   async function hold(scenario: Scenario, domain: string, signal: AbortSignal): Promise<HeldCall> {
@@ -95,8 +94,8 @@ export function createAudioRunner(ports: AudioRunnerPorts): ScenarioRunner {
     const session = randomUUID();
     const feed = followRun(stage.client, session, clock, signal);
     const acts: CallerAct[] = [];
-    const { idleTimeoutMs, toolNames } = ports;
-    const knowledge = { scenario, clips, events: feed.events, toolNames, idleTimeoutMs, onAct: (act: CallerAct) => void acts.push(act) };
+    const { idleTimeoutMs, edgeNames } = ports;
+    const knowledge = { scenario, clips, events: feed.events, edgeNames, idleTimeoutMs, onAct: (act: CallerAct) => void acts.push(act) };
     const placed = await placeCall({
       url: `${stage.client.serverUrl.replace(/^http/, 'ws')}/api/v1/agent-stream/cloudonix/${agentUuid}`,
       ...{ domain, cloudonix: stage.cloudonix, session, ...numbersOf({ ...ports.variables, ...scenario.variables }) },
@@ -111,8 +110,8 @@ export function createAudioRunner(ports: AudioRunnerPorts): ScenarioRunner {
   return {
     models: () => models,
     async run(scenario, signal) {
-      const domain = freeDomains.shift();
-      if (domain === undefined) throw new CliError(exitCodes.failure, `more than ${stage.domains.length} calls at once`);
+      const domain = stage.freeDomains.shift();
+      if (domain === undefined) throw new CliError(exitCodes.failure, 'more calls at once than there are lines');
       try {
         const startMs = clock.nowMs();
         for (let repeats = 0; ; repeats += 1) {
@@ -124,7 +123,7 @@ export function createAudioRunner(ports: AudioRunnerPorts): ScenarioRunner {
           return { ...judgeCall(scenario, outcomes, call), durationMs: clock.nowMs() - startMs, notes: [`run ${call.run.name} ${call.run.id}`, ...again] };
         }
       } finally {
-        freeDomains.push(domain);
+        stage.freeDomains.push(domain);
       }
     },
     close: () => agents.archive(),

@@ -12,7 +12,7 @@ import { ensureLocalOwner } from '../demo-agent.js';
 import { ensureDomains } from '../ensure-domains.js';
 import { exitCodes } from '../exit-codes.js';
 import type { Stub } from './scenario-file.js';
-import { stubbedFetch } from './stubs.js';
+import { openStubs, type Stubs } from './stubs.js';
 
 /** Where the fake Cloudonix listens for a server that runs already. */
 const CLOUDONIX_PORT = 8095;
@@ -23,8 +23,8 @@ export interface CallStage {
   /** For what is put away in the end, also after an interruption. */
   readonly cleaner: ApiClient;
   readonly cloudonix: FakeCloudonix;
-  /** Domains that calls come from; calls that are held at once each have one, because transfers are a domain's. */
-  readonly domains: readonly string[];
+  /** Domains that no call comes from: each takes one for as long as it is held, because transfers are a domain's. */
+  readonly freeDomains: string[];
   close(): Promise<void>;
 }
 
@@ -40,11 +40,11 @@ async function openCloudonix(domains: readonly string[], port: number): Promise<
 }
 
 /** A server of the evaluation's own, on the embedded database in the data directory: the environment's keys count, its database and addresses do not. */
-async function startOwnServer(cloudonix: FakeCloudonix, stubs: readonly Stub[], { env, output }: CliContext): Promise<{ url: string; apiKey: string; stop: () => Promise<void> }> {
+async function startOwnServer(cloudonix: FakeCloudonix, stubs: Stubs, { env, output }: CliContext): Promise<{ url: string; apiKey: string; stop: () => Promise<void> }> {
   const overrides = { DATABASE_URL: undefined, AGENT_STREAM_PUBLIC_URL: undefined, LOG_LEVEL: env.LOG_LEVEL ?? 'error', HOST: '127.0.0.1', PORT: '0', CLOUDONIX_API_BASE_URL: cloudonix.baseUrl };
   const config = parseConfig({ ...env, ...overrides }, endpointNames());
   output.note(`Starting a server on the embedded database in ${config.dataDir} …`);
-  const server = await serve(config, stubs.length === 0 ? {} : { stubTools: (fetch) => stubbedFetch(stubs, fetch) });
+  const server = await serve(config, { stubTools: (fetch) => stubs.over(fetch) });
   try {
     await ensureLocalOwner(server.store, config.dataDir);
     const apiKey = (await readFile(join(config.dataDir, cliApiKeyFile), 'utf8')).trim();
@@ -59,20 +59,22 @@ async function startOwnServer(cloudonix: FakeCloudonix, stubs: readonly Stub[], 
 export async function openCallStage(options: { server?: string | undefined; lines: number; stubs?: readonly Stub[] }, context: CliContext): Promise<CallStage> {
   const domains = domainsFor(options.lines);
   const cloudonix = await openCloudonix(domains, options.server === undefined ? 0 : CLOUDONIX_PORT);
+  const stubs = openStubs(options.stubs ?? [], context);
   let stop: () => Promise<void> = () => Promise.resolve();
   const close = async () => {
     await stop();
+    await stubs.close();
     await cloudonix.close();
   };
   try {
-    const server = options.server === undefined ? await startOwnServer(cloudonix, options.stubs ?? [], context) : null;
+    const server = options.server === undefined ? await startOwnServer(cloudonix, stubs, context) : null;
     if (server !== null) stop = server.stop;
     const serverUrl = server?.url ?? serverUrlOf({ server: options.server ?? '' }, context.env);
     const apiKey = server?.apiKey ?? apiKeyFor(serverUrl, context.env);
     const clientFor = (signal: AbortSignal) => createApiClient({ serverUrl, apiKey, fetch: context.fetch, clock: context.clock, signal });
     const client = clientFor(context.signal);
     await ensureDomains(client, domains, SIMULATOR_BEARER_TOKEN);
-    return { client, cleaner: clientFor(new AbortController().signal), cloudonix, domains, close };
+    return { client, cleaner: clientFor(new AbortController().signal), cloudonix, freeDomains: [...domains], close };
   } catch (error) {
     await close();
     throw error;

@@ -31,8 +31,8 @@ export interface CallerKnowledge {
   readonly clips: ReadonlyMap<number, Uint8Array>;
   /** The run's events so far. */
   readonly events: readonly RunEventAnswer[];
-  /** Functions that take time. */
-  readonly toolNames: ReadonlySet<string>;
+  /** Functions that are edges: no tool runs. What else there is to call, a call may learn as late as from an MCP server. */
+  readonly edgeNames: ReadonlySet<string>;
   readonly idleTimeoutMs: number;
   /** Told of every act, in the order of the scenario's turns; what the call's end left undone is not. */
   onAct(act: CallerAct): void;
@@ -40,10 +40,10 @@ export interface CallerKnowledge {
 
 const eventsOf = (events: readonly RunEventAnswer[], type: string): readonly RunEventAnswer[] => events.filter((event) => event.type === type);
 
-/** True while a tool runs. */
-function isToolRunning({ events, toolNames }: Pick<CallerKnowledge, 'events' | 'toolNames'>): boolean {
-  const called = eventsOf(events, 'tool-called').filter(({ data }) => toolNames.has(String(data.name)));
-  return called.length > eventsOf(events, 'tool-finished').filter(({ data }) => toolNames.has(String(data.name))).length;
+/** True while a tool runs: every call of one is finished. */
+function isToolRunning({ events, edgeNames }: Pick<CallerKnowledge, 'events' | 'edgeNames'>): boolean {
+  const count = (type: string) => eventsOf(events, type).filter(({ data }) => !edgeNames.has(String(data.name))).length;
+  return count('tool-called') > count('tool-finished');
 }
 
 /** Waits until the agent has answered what the caller did last, and has nothing to add. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { deadlineSignal } from '../../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../../base/errors.js';
 import type { CliContext } from '../command.js';
@@ -50,6 +51,8 @@ async function runInTime(scenario: Scenario, runner: ScenarioRunner, timeoutMs: 
 
 /** Plays every scenario of the suites, some at once. @throws the signal's reason on abort, once what was under way has ended */
 export async function playSuites(suites: readonly PlayableSuite[], options: PlayOptions, context: Pick<CliContext, 'clock' | 'signal'>): Promise<readonly SuiteResult[]> {
+  // Every scenario at play listens to it.
+  setMaxListeners(0, context.signal);
   const results = suites.map(({ scenarios }) => Array.from<ScenarioResult | undefined>({ length: scenarios.length }));
   const waiting = suites.flatMap(({ name, scenarios, runner }, suite) => scenarios.map((scenario, place) => ({ name, runner, scenario, suite, place })));
   const work = async () => {

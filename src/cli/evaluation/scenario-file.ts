@@ -14,6 +14,9 @@ const MAX_FILE_BYTES = 1024 * 1024;
 /** Scenarios of one file, and turns of one scenario. */
 const MAX_ENTRIES = 500;
 
+/** Longest answer of a stub, characters. */
+const MAX_STUB_TEXT = 100_000;
+
 const text = z.string().trim().min(1).max(2000);
 
 /** Part of what is said, whatever its case, or a regular expression: `/nine to (five|six)/i`. */
@@ -66,15 +69,41 @@ const scenarioSchema = z.strictObject({
 /** One conversation. */
 export type Scenario = z.output<typeof scenarioSchema>;
 
+const mcpResultSchema = z
+  .strictObject({
+    arguments: z.record(z.string(), z.json()).prefault({}).meta({ description: 'Given where these are among the arguments; a text is a part of it, or a regular expression. Default: any.' }),
+    text: z.string().max(MAX_STUB_TEXT).optional(),
+    json: z.json().optional(),
+    error: text.optional().meta({ description: 'The function fails and says this.' }),
+    delay_ms: z.int().min(0).max(60_000).default(0),
+  })
+  .refine((result) => [result.text, result.json, result.error].filter((value) => value !== undefined).length === 1, { error: 'must hold exactly one of text, json, error' })
+  .refine((result) => Object.values(result.arguments).every((value) => typeof value !== 'string' || toRegExp(value) !== null), {
+    path: ['arguments'],
+    error: 'holds what is not a valid regular expression',
+  });
+
+const mcpFunctionSchema = z.strictObject({
+  name: text,
+  description: text,
+  input_schema: z.looseObject({ type: z.literal('object') }).prefault({ type: 'object' }).meta({ description: 'JSON Schema of the arguments. Default: none are taken.' }),
+  results: z.array(mcpResultSchema).min(1).max(MAX_ENTRIES).meta({ description: 'The first that fits is given; where none does, the function fails.' }),
+});
+
+/** A function of an MCP server that the file describes. */
+export type McpStubFunction = z.output<typeof mcpFunctionSchema>;
+
 const stubSchema = z
   .strictObject({
     method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).optional().meta({ description: 'Default: any.' }),
     url: pattern.meta({ description: 'Part of the address, or a regular expression.' }),
-    status: z.int().min(200).max(599).default(200),
+    status: z.int().min(200).max(599).optional().meta({ description: 'Default: 200.' }),
     json: z.json().optional(),
-    text: z.string().max(100_000).optional(),
+    text: z.string().max(MAX_STUB_TEXT).optional(),
+    mcp: z.array(mcpFunctionSchema).min(1).max(MAX_ENTRIES).optional().meta({ description: 'An MCP server with these functions answers.' }),
   })
-  .refine(({ json, text: body }) => json === undefined || body === undefined, { error: 'must not hold both json and text' });
+  .refine(({ json, text: body }) => json === undefined || body === undefined, { error: 'must not hold both json and text' })
+  .refine(({ mcp, url: _, ...others }) => mcp === undefined || Object.values(others).every((value) => value === undefined), { error: 'must hold nothing but url beside mcp' });
 
 /** An answer that stands for that of a tool's server. */
 export type Stub = z.output<typeof stubSchema>;

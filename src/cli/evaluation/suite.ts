@@ -13,7 +13,7 @@ import type { CliContext } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
 import { attachedClips } from './local-clips.js';
 import { openLocalDocuments } from './local-documents.js';
-import { stubbedFetch } from './stubs.js';
+import { openStubs } from './stubs.js';
 import { createAudioRunner } from './audio-runner.js';
 import type { CallStage } from './call-stage.js';
 import { readEvaluationFile, type EvaluationFile, type Scenario } from './scenario-file.js';
@@ -53,9 +53,10 @@ export async function openSuite(
   const knowledge = await openLocalDocuments(file.documents);
   const withDocuments = attachDocuments(compiled.graph, await knowledge.open('', documentUuidsOf(compiled.graph)));
   const graph = attachClips(withDocuments, attachedClips(file.clips));
+  const stubs = openStubs(file.stubs, { clock, fetch });
   const tools = createToolRunner({
     clock,
-    fetch: stubbedFetch(file.stubs, fetch),
+    fetch: stubs.over(fetch),
     credentialOf: () => Promise.resolve(null),
     searchDocuments: (uuids, query) => knowledge.search('', uuids, { text: query }),
     onFault: (error) => output.note(`A tool broke: ${error instanceof Error ? error.message : String(error)}`),
@@ -67,7 +68,7 @@ export async function openSuite(
     scenarios: file.scenarios.filter(({ name }) => name.toLowerCase().includes(only)),
     inWriting() {
       const { llm: model } = resolveModels({ agentModels: settings.models, organizationModels: undefined, env, clock, fetch, credentials: {} });
-      return createTextRunner({ graph, model, tools, clock, variables });
+      return createTextRunner({ graph, model, tools, clock, variables, close: () => stubs.close() });
     },
     throughAudio: (stage) =>
       createAudioRunner({
@@ -79,7 +80,7 @@ export async function openSuite(
         tools: file.tools,
         variables,
         idleTimeoutMs: settings.max_user_idle_timeout * 1000,
-        toolNames: new Set(Object.values(graph.nodes).flatMap((node) => ('callables' in node ? Object.keys(node.callables) : []))),
+        edgeNames: new Set(Object.values(graph.nodes).flatMap((node) => ('edgesByTool' in node ? Object.keys(node.edgesByTool) : []))),
         speech: createSimulatedSpeech(clock),
         clock,
       }),

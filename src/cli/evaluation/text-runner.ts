@@ -1,10 +1,15 @@
+import { openCallFunctions } from '../../call/mcp/call-functions.js';
+import type { ToolRunner } from '../../call/tools/run-tool.js';
 import { continueChat, startChat, type ChatInput, type ChatPorts, type ChatStep } from '../../call/text-chat.js';
 import { judgeTurn, type TurnOutcome } from './judge-turn.js';
 import type { Expectation, Scenario, ScenarioTurn } from './scenario-file.js';
 import { afterTheEnd, describeInput, type JudgedTurn, type ScenarioResult, type ScenarioRunner } from './scenario-runner.js';
 
 /** What conversations in writing need. `variables`: of the agent and the file. */
-export interface TextRunnerPorts extends Omit<ChatPorts, 'signal'> {
+export interface TextRunnerPorts extends Omit<ChatPorts, 'signal' | 'tools'> {
+  readonly tools: ToolRunner;
+  /** Puts away what the file brought along. */
+  readonly close: () => Promise<void>;
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
@@ -13,9 +18,30 @@ export function createTextRunner(ports: TextRunnerPorts): ScenarioRunner {
   const { vendor, model } = ports.model;
   return {
     models: () => ({ 'thought up by': { name: `${vendor}/${model}`, isSimulated: vendor === 'builtin' } }),
-    run: (scenario, signal) => runInWriting(scenario, ports.variables, { ...ports, signal }),
-    close: () => Promise.resolve(),
+    run: (scenario, signal) => withFunctions(ports, signal, (chat, notes) => runInWriting(scenario, ports.variables, chat, notes)),
+    close: () => ports.close(),
   };
+}
+
+/** Plays with the functions of the agent's MCP servers, in sessions that end with the scenario. A server that fails is noted. */
+async function withFunctions<T>({ graph, tools, model, clock }: TextRunnerPorts, signal: AbortSignal, play: (chat: ChatPorts, notes: readonly string[]) => Promise<T>): Promise<T> {
+  const conversation = new AbortController();
+  const ended = AbortSignal.any([signal, conversation.signal]);
+  const notes: string[] = [];
+  const functions = openCallFunctions({
+    graph,
+    runner: tools,
+    signal: ended,
+    onNews: (news) => {
+      if (news.type === 'failed') notes.push(`the MCP server ${news.toolUuid} failed: ${news.error.message}`);
+    },
+  });
+  try {
+    await functions.ready;
+    return await play({ graph: functions.graph, model, clock, signal: ended, tools: functions.runner }, notes);
+  } finally {
+    conversation.abort();
+  }
 }
 
 /** What comes after the conversation's end is a problem of its turn. */
@@ -23,6 +49,7 @@ async function runInWriting(
   scenario: Scenario,
   variables: Readonly<Record<string, unknown>>,
   ports: ChatPorts,
+  notes: readonly string[],
 ): Promise<ScenarioResult> {
   const turns: JudgedTurn[] = [];
   let ending: string | null = null;
@@ -44,7 +71,7 @@ async function runInWriting(
     const { snapshot } = step;
     step = await play(describeInput(turn), turn.expect, () => continueChat(snapshot, inputOf(turn), ports));
   }
-  return { name: scenario.name, turns, durationMs: ports.clock.nowMs() - startMs, notes: [] };
+  return { name: scenario.name, turns, durationMs: ports.clock.nowMs() - startMs, notes };
 }
 
 function outcomeOf({ snapshot, events }: ChatStep, { graph }: ChatPorts, durationMs: number): TurnOutcome {

@@ -38,7 +38,7 @@ const createBody = z.strictObject({
 
 const eventSchema = z
   .looseObject({ type: z.string() })
-  .describe('agent-said, node-entered, tool-called, tool-finished, knowledge-retrieved, tones-played, variables-extracted, extraction-failed, model-failed, transfer-requested, ended');
+  .describe('agent-said, node-entered, tool-called, tool-finished, functions-listed, tool-server-failed, knowledge-retrieved, tones-played, variables-extracted, extraction-failed, model-failed, transfer-requested, ended');
 const turnSchema = z
   .object({
     number: z.number().int().describe('0 is the agent’s opening'),
