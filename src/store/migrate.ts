@@ -10,6 +10,7 @@ import { documents } from './migrations/0005-documents.js';
 import { afterCall } from './migrations/0006-after-call.js';
 import { chats } from './migrations/0007-chats.js';
 import { audioClips } from './migrations/0009-audio-clips.js';
+import { embeddings } from './migrations/0010-embeddings.js';
 import { queueLogger } from './queue-logger.js';
 
 /** In order, never changed once released. */
@@ -22,6 +23,7 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
   { id: '0006-after-call', sql: afterCall },
   { id: '0007-chats', sql: chats },
   { id: '0009-audio-clips', sql: audioClips },
+  { id: '0010-embeddings', sql: embeddings },
 ];
 
 /** Advisory lock under which one node at a time migrates a database. */

@@ -4,9 +4,9 @@ import { createChatDesk } from '../../src/call/chat-desk.js';
 import { systemClock } from '../../src/base/clock.js';
 import { createKnowledgeResolver } from '../../src/call/knowledge-resolver.js';
 import { createModelResolver } from '../../src/call/resolvers.js';
-import { createKnowledgeBase } from '../../src/knowledge/knowledge.js';
 import { edge, node } from '../support/workflow-call.js';
 import { startApi, type ApiTest } from './api-harness.js';
+import { memoryKnowledge } from '../support/documents/memory-knowledge.js';
 
 let api: ApiTest;
 const asked: string[] = [];
@@ -89,7 +89,7 @@ describe('a conversation in writing', () => {
     const agentUuid = await createAgent(reception);
     const { json, path } = await openChat(agentUuid);
     const place = { organizationId: api.alice.organizationId, agentUuid, id: String(json['id']) };
-    const knowledge = createKnowledgeBase(api.store.documents);
+    const knowledge = memoryKnowledge(api.store.documents);
     const other = createChatDesk({
       store: api.store,
       models: createModelResolver({ store: api.store, env: {}, clock: systemClock, fetch }),

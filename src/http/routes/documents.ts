@@ -2,15 +2,27 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AgentStreamError } from '../../base/errors.js';
 import { fileFormats, formatOf } from '../../knowledge/format.js';
-import { MAX_FILE_BYTES } from '../../knowledge/limits.js';
-import { DEFAULT_PASSAGES, MAX_PASSAGES, MAX_QUERY_LENGTH, type Passage } from '../../knowledge/search-index.js';
-import type { DocumentChunk, KnowledgeDocument } from '../../store/store.js';
+import { DEFAULT_PASSAGES, MAX_FILE_BYTES, MAX_PASSAGES, MAX_QUERY_LENGTH } from '../../knowledge/limits.js';
+import type { Passage } from '../../knowledge/passage-index.js';
+import type { DocumentChunk, DocumentEmbedding, KnowledgeDocument } from '../../store/store.js';
 import { principalOf } from '../auth.js';
 import { ProblemsError } from '../problems.js';
 import { found, listJson, nameSchema, noContent, pageJson, pageQuery, pageSchema, timeSchema } from '../schemas.js';
 import type { AppServices } from '../services.js';
 
 const tags = ['Documents'];
+
+const failureSchema = z.object({ code: z.string(), message: z.string() });
+
+const embeddingSchema = z
+  .object({
+    status: z.enum(['processing', 'ready', 'failed']),
+    vendor: z.string().nullable().describe('Null until the first attempt'),
+    model: z.string().nullable(),
+    embedded_chunks: z.number().int().describe('Parts that have vectors'),
+    failure: failureSchema.nullable().describe('What the last attempt failed with; while `processing` it is tried again'),
+  })
+  .meta({ id: 'DocumentEmbedding' });
 
 const documentSchema = z
   .object({
@@ -21,6 +33,7 @@ const documentSchema = z
     mode: z.enum(['retrieval', 'full']),
     text_length: z.number().int().describe('Characters'),
     chunk_count: z.number().int(),
+    embedding: embeddingSchema.nullable().describe('Null: it is searched by words alone, or not searched'),
     created_at: timeSchema,
   })
   .meta({ id: 'Document' });
@@ -40,6 +53,14 @@ const passageSchema = z
     score: z.number().describe('Comparable within one search only'),
   })
   .meta({ id: 'Passage' });
+
+const searchAnswerSchema = z
+  .object({
+    ...pageSchema(passageSchema).shape,
+    ranking: z.enum(['lexical', 'fused']).describe('`fused`: by words and embeddings'),
+    failure: failureSchema.extend({ vendor: z.string().nullable(), model: z.string().nullable() }).nullable().describe('Why it is not `fused` although there is an embedding model'),
+  })
+  .meta({ id: 'DocumentSearch' });
 
 /** Documents that one search may ask. */
 const MAX_SEARCHED_DOCUMENTS = 100;
@@ -63,6 +84,14 @@ const searchBody = z.strictObject({
 
 const mediaTypes = Object.values(fileFormats).map(({ mimeType }) => mimeType);
 
+const embeddingJson = ({ status, model, embeddedChunks, failure }: DocumentEmbedding): z.output<typeof embeddingSchema> => ({
+  status,
+  vendor: model?.vendor ?? null,
+  model: model?.model ?? null,
+  embedded_chunks: embeddedChunks,
+  failure,
+});
+
 function documentJson(document: KnowledgeDocument): z.output<typeof documentSchema> {
   return {
     uuid: document.uuid,
@@ -72,6 +101,7 @@ function documentJson(document: KnowledgeDocument): z.output<typeof documentSche
     mode: document.mode,
     text_length: document.textLength,
     chunk_count: document.chunkCount,
+    embedding: document.embedding === null ? null : embeddingJson(document.embedding),
     created_at: document.createdAt.toISOString(),
   };
 }
@@ -139,7 +169,14 @@ export function documentRoutes(services: AppServices): FastifyPluginAsyncZod {
       return reply.code(204).send();
     });
 
-    const searching = { body: searchBody, response: { 200: pageSchema(passageSchema) } };
+    const embedding = { response: { 202: z.object({}) } };
+    const embedSummary = 'Embed again what has no vectors, or those of another model; a change of the model does so by itself';
+    app.post('/documents/embed', { schema: { tags, summary: embedSummary, ...embedding } }, async (request, reply) => {
+      await store.embeddings.queueAll(principalOf(request).organizationId);
+      return reply.code(202).send({});
+    });
+
+    const searching = { body: searchBody, response: { 200: searchAnswerSchema } };
     app.post('/documents/search', { schema: { tags, summary: 'Search documents as an agent would', ...searching } }, async (request) => {
       const { organizationId } = principalOf(request);
       const { query, limit, document_uuids: asked } = request.body;
@@ -147,7 +184,8 @@ export function documentRoutes(services: AppServices): FastifyPluginAsyncZod {
       const known = new Set((await store.documents.find(organizationId, uuids)).map(({ uuid }) => uuid));
       const problems = uuids.flatMap((uuid, index) => (known.has(uuid.toLowerCase()) ? [] : [{ path: `document_uuids.${index}`, message: 'there is no such document' }]));
       if (problems.length > 0) throw new ProblemsError('invalid-request', problems);
-      return listJson(await knowledge.search(organizationId, uuids, { text: query, limit }), passageJson);
+      const { passages, ranking, failure } = await knowledge.search(organizationId, uuids, { text: query, limit });
+      return { ...listJson(passages, passageJson), ranking, failure };
     });
   };
 }

@@ -20,7 +20,7 @@ export function memoryDocuments(documents: Readonly<Record<string, readonly Part
   const documentOf = (uuid: string): KnowledgeDocument => {
     const textLength = chunksOf(uuid).reduce((sum, { text }) => sum + text.length, 0);
     const mode = full.includes(uuid) ? 'full' : 'retrieval';
-    return { uuid, organizationId: 'org', name: `${uuid}.md`, mimeType: 'text/markdown', sizeBytes: textLength, mode, textLength, chunkCount: chunksOf(uuid).length, createdAt: new Date(0) };
+    return { uuid, organizationId: 'org', name: `${uuid}.md`, mimeType: 'text/markdown', sizeBytes: textLength, mode, textLength, chunkCount: chunksOf(uuid).length, embedding: null, createdAt: new Date(0) };
   };
   return {
     reads,
@@ -33,9 +33,10 @@ export function memoryDocuments(documents: Readonly<Record<string, readonly Part
       if (error !== null) throw error;
       return uuids.filter((uuid) => Object.hasOwn(documents, uuid)).map(documentOf);
     },
-    async chunks(_, uuid) {
+    async chunks(_, uuid, { position = 0, limit = Infinity } = {}) {
       reads.push(uuid);
-      return chunksOf(uuid);
+      return chunksOf(uuid).slice(position, position + limit);
     },
+    vectors: async () => [],
   };
 }
