@@ -2,7 +2,7 @@ import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import { MAX_EMBEDDED_TEXTS, type EmbeddingModel } from '../speech/embedding-model.js';
-import type { ClaimedEmbedding, DocumentChunk, Store, VectorModel } from '../store/store.js';
+import type { ClaimedEmbedding, DocumentChunk, DocumentStore, EmbeddingStore, VectorModel } from '../store/store.js';
 import { vectorToBytes } from './vector-bytes.js';
 
 /** How long one attempt works before it lets others have their turn: a job that takes a minute counts as lost (store/job-queue.ts). */
@@ -16,7 +16,7 @@ export const retryDelaysMs: readonly number[] = [10_000, 60_000, 300_000, 900_00
 
 /** What embedding documents takes. */
 export interface EmbedDocumentOptions {
-  readonly store: Pick<Store, 'documents' | 'embeddings'>;
+  readonly store: { readonly documents: Pick<DocumentStore, 'chunks'>; readonly embeddings: EmbeddingStore };
   /** The organization's embedding model; null: it has none. Rejects where it cannot be had. */
   readonly embeddingsOf: (organizationId: string) => Promise<EmbeddingModel | null>;
   readonly clock: Clock;

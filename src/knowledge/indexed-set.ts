@@ -103,10 +103,15 @@ export class IndexedSet {
 
   async #takeVectors(documents: readonly KnowledgeDocument[]): Promise<void> {
     this.#checkedAtMs = this.#options.clock.nowMs();
-    const complete = documents.filter((document) => this.#isComplete(document) && this.#fits(document));
-    for (const document of complete) await this.#addVectors(document);
-    this.#waiting = documents.filter((document) => !complete.includes(document) && this.#fits(document));
-    if (complete.length > 0) this.#options.onSize();
+    const waiting: KnowledgeDocument[] = [];
+    for (const document of documents) {
+      // One that does not fit now never will.
+      if (this.vectorCount + document.chunkCount > MAX_COMPARED_VECTORS) continue;
+      if (this.#isComplete(document)) await this.#addVectors(document);
+      else waiting.push(document);
+    }
+    this.#waiting = waiting;
+    this.#options.onSize();
   }
 
   #isComplete({ embedding, chunkCount }: KnowledgeDocument): boolean {
@@ -114,10 +119,6 @@ export class IndexedSet {
     const made = embedding?.model ?? null;
     if (model === null || made === null || embedding?.embeddedChunks !== chunkCount) return false;
     return made.vendor === model.vendor && made.model === model.model && made.dimensions === model.dimensions;
-  }
-
-  #fits({ chunkCount }: KnowledgeDocument): boolean {
-    return this.vectorCount + chunkCount <= MAX_COMPARED_VECTORS;
   }
 
   async #addVectors({ uuid, chunkCount }: KnowledgeDocument): Promise<void> {
