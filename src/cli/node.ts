@@ -24,7 +24,6 @@ import { createWarmUps } from '../call/warm-ups.js';
 import type { Config } from '../config.js';
 import { createDocumentEmbedder } from '../knowledge/embed-document.js';
 import { createFileReader } from '../knowledge/file-reader.js';
-import type { IndexHost } from '../knowledge/index-host.js';
 import { createIndexThread } from '../knowledge/index-thread.js';
 import { createKnowledgeBase, type KnowledgeBase } from '../knowledge/knowledge.js';
 import { createAgentRules } from '../http/agent-rules.js';
@@ -160,8 +159,7 @@ async function composeNode(
   const transfers = disposal.own(createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log }));
   const createControl = controlFactory(config, clock);
   const models = createModelResolver({ store, env: config.env, clock, fetch, egress });
-  const host = disposal.own(createIndexThread(clock));
-  const { knowledge, documents, toolsOf } = openTools({ store, models, host, clock, log, fetch: stubTools(egress?.fetch ?? fetch) });
+  const { knowledge, documents, toolsOf } = openTools({ store, models, clock, log, fetch: stubTools(egress?.fetch ?? fetch) }, disposal);
   const voiceActivity = await openingVoiceActivity;
   const endpoint = createAgentStreamEndpoint({
     store,
@@ -249,12 +247,16 @@ const callCounters = (
 });
 
 /** What runs the tools of each organization. */
-function openTools(options: { store: Store; models: EmbeddingResolver; host: IndexHost; clock: Clock; log: Log; fetch: typeof globalThis.fetch }): {
+function openTools(
+  options: { store: Store; models: EmbeddingResolver; clock: Clock; log: Log; fetch: typeof globalThis.fetch },
+  disposal: ReturnType<typeof createDisposal>,
+): {
   readonly knowledge: KnowledgeBase;
   readonly documents: KnowledgeResolver;
   readonly toolsOf: (organizationId: string) => ToolRunner;
 } {
-  const { store, models, host, clock, log, fetch } = options;
+  const { store, models, clock, log, fetch } = options;
+  const host = disposal.own(createIndexThread(clock));
   const knowledge = createKnowledgeBase({ source: store.documents, host, clock, embeddingsOf: (organizationId) => models.embeddingsOf(organizationId) });
   const toolsOf = (organizationId: string) =>
     createToolRunner({

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AgentStreamError } from '../../base/errors.js';
+import { asRecord, isRecord } from '../../base/json.js';
 import { fileFormats, formatOf } from '../../knowledge/format.js';
 import { DEFAULT_PASSAGES, MAX_FILE_BYTES, MAX_PASSAGES, MAX_QUERY_LENGTH } from '../../knowledge/limits.js';
 import type { Passage } from '../../knowledge/passage-index.js';
@@ -172,7 +173,12 @@ export function documentRoutes(services: AppServices): FastifyPluginAsyncZod {
     const embedding = { response: { 202: z.object({}) } };
     const embedSummary = 'Embed again what has no vectors, or those of another model; a change of the model does so by itself';
     app.post('/documents/embed', { schema: { tags, summary: embedSummary, ...embedding } }, async (request, reply) => {
-      await store.embeddings.queueAll(principalOf(request).organizationId);
+      const { organizationId } = principalOf(request);
+      const { defaultModels } = found(await store.accounts.getOrganization(organizationId));
+      if (!isRecord(asRecord(defaultModels)['embeddings'])) {
+        throw new AgentStreamError('conflict', { message: 'The organization has no embedding model: set embeddings in default_models (PUT /organization/limits).' });
+      }
+      await store.embeddings.queueAll(organizationId);
       return reply.code(202).send({});
     });
 

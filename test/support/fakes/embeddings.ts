@@ -174,7 +174,7 @@ function readGoogleRequest(entry: unknown, model: string): { readonly text: stri
   if (stranger !== undefined) return `Invalid JSON payload received. Unknown name "${stranger}" at 'requests[0]': Cannot find field.`;
   if (request['model'] !== `models/${model}`) return '* BatchEmbedContentsRequest.requests[0].model: model must match the path.';
   const { parts } = asRecord(request['content']);
-  const text = Array.isArray(parts) ? parts.map((part) => String(asRecord(part)['text'] ?? '')).join('') : '';
+  const text = Array.isArray(parts) ? parts.map((part) => asRecord(part)['text']).filter((each) => typeof each === 'string').join('') : '';
   if (text === '') return '* BatchEmbedContentsRequest.requests[0].content: contents is not specified';
   const { outputDimensionality: dimensions } = request;
   return { text, dimensions: typeof dimensions === 'number' ? dimensions : undefined };
