@@ -4,6 +4,7 @@ import { createVirtualClock } from '../../test/support/virtual-clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import { silentLog } from '../base/log.js';
 import { MAX_EMBEDDED_TEXTS, type EmbeddingModel } from '../speech/embedding-model.js';
+import type { EmbeddingStore } from '../store/store.js';
 import { ATTEMPT_LIMIT_MS, createDocumentEmbedder, retryDelaysMs } from './embed-document.js';
 
 const never = new AbortController().signal;
@@ -101,6 +102,22 @@ describe('embedding a document', () => {
     store.queue();
     await embed();
     expect(store.state.status).toBe('gone');
+  });
+
+  it('goes on with others of the lane that are due, while there is time', async () => {
+    const { store, clock, requests, model } = setUp(1, async () => clock.advance(ATTEMPT_LIMIT_MS / 2 + 1));
+    const lanes: string[] = [];
+    const embeddings: EmbeddingStore = {
+      ...store.embeddings,
+      async claimNext(lane, claimMs) {
+        lanes.push(lane);
+        store.queue();
+        const next = await store.embeddings.claim('handbook', claimMs);
+        return typeof next === 'string' ? null : { ...next, model: null };
+      },
+    };
+    await createDocumentEmbedder({ store: { ...store, embeddings }, embeddingsOf: async () => model, clock, log: silentLog })('handbook', never);
+    expect([requests.length, lanes, store.state.status]).toEqual([2, ['embedding:0'], 'ready']);
   });
 
   it('ends with the node and leaves the document to others', async () => {

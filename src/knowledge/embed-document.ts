@@ -30,7 +30,7 @@ const isSameModel = (left: VectorModel | null, right: VectorModel): boolean =>
 const textOf = (documentName: string, { heading, text }: DocumentChunk): string => `${[documentName, ...heading].join(' › ')}\n${text}`;
 
 /**
- * Gives a document's parts their vectors, from where the attempt before stopped. Records what became of it; rejects where that could not be
+ * Gives a document's parts their vectors, from where the attempt before stopped, and then those of other documents that are due. Records what became of it; rejects where that could not be
  * done. What a vendor may do better later is tried again, with growing waits; {@link retryDelaysMs} are all there are.
  */
 export function createDocumentEmbedder(options: EmbedDocumentOptions): (documentUuid: string, signal: AbortSignal) => Promise<void> {
@@ -39,27 +39,26 @@ export function createDocumentEmbedder(options: EmbedDocumentOptions): (document
 
   /** `lost`: so is the claim, to another attempt or with the document. `unfinished`: the time is up. */
   async function embedParts(
-    uuid: string,
     claimed: ClaimedEmbedding,
     model: EmbeddingModel,
-    { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: () => void },
+    { signal, untilMs, onProgress }: { readonly signal: AbortSignal; readonly untilMs: number; readonly onProgress: () => void },
   ): Promise<'done' | 'lost' | 'unfinished'> {
+    const { documentUuid: uuid, claim, organizationId, documentName, chunkCount } = claimed;
     const isGood = isSameModel(claimed.model, model);
-    if (!isGood && !(await embeddings.restart(uuid, claimed.claim, model))) return 'lost';
-    const untilMs = clock.nowMs() + ATTEMPT_LIMIT_MS;
-    for (let position = isGood ? claimed.embeddedChunks : 0; position < claimed.chunkCount; position += MAX_EMBEDDED_TEXTS) {
+    if (!isGood && !(await embeddings.restart(uuid, claim, model))) return 'lost';
+    for (let position = isGood ? claimed.embeddedChunks : 0; position < chunkCount; position += MAX_EMBEDDED_TEXTS) {
       if (clock.nowMs() >= untilMs) return 'unfinished';
-      const chunks = await store.documents.chunks(claimed.organizationId, uuid, { position, limit: MAX_EMBEDDED_TEXTS });
+      const chunks = await store.documents.chunks(organizationId, uuid, { position, limit: MAX_EMBEDDED_TEXTS });
       if (chunks.length === 0) return 'lost';
-      const vectors = await model.embed(chunks.map((chunk) => textOf(claimed.documentName, chunk)), 'document', signal);
+      const vectors = await model.embed(chunks.map((chunk) => textOf(documentName, chunk)), 'document', signal);
       const added = chunks.map((chunk, at) => ({ position: chunk.position, vector: vectorToBytes(vectors[at] ?? new Float32Array(0)) }));
-      if (!(await embeddings.append(uuid, claimed.claim, added))) return 'lost';
+      if (!(await embeddings.append(uuid, claim, added))) return 'lost';
       onProgress();
     }
     return 'done';
   }
 
-  async function noteFailure(uuid: string, { claim, tries }: Pick<ClaimedEmbedding, 'claim' | 'tries'>, error: AgentStreamError): Promise<void> {
+  async function noteFailure({ documentUuid: uuid, claim }: ClaimedEmbedding, tries: number, error: AgentStreamError): Promise<void> {
     const failure = { code: error.code, message: error.message };
     const waitMs = retryDelaysMs[tries - 1];
     const askedMs = error.details?.['retryAfterMs'];
@@ -68,31 +67,41 @@ export function createDocumentEmbedder(options: EmbedDocumentOptions): (document
     else await embeddings.postpone(uuid, claim, Math.max(waitMs, typeof askedMs === 'number' ? askedMs : 0), failure);
   }
 
-  async function attempt(uuid: string, claimed: ClaimedEmbedding, stopping: AbortSignal): Promise<void> {
-    const late = () => new AgentStreamError('vendor-unreachable', { message: 'The vendor took too long.' });
+  /** Whether there is time for another document. */
+  async function attempt(claimed: ClaimedEmbedding, untilMs: number, signal: AbortSignal, stopping: AbortSignal): Promise<boolean> {
+    const { documentUuid: uuid, claim } = claimed;
     let { tries } = claimed;
-    const deadline = deadlineSignal(clock, ATTEMPT_CUT_MS, stopping, late);
     try {
       const model = await options.embeddingsOf(claimed.organizationId);
-      if (model === null) return await embeddings.drop(uuid);
-      const outcome = await embedParts(uuid, claimed, model, { signal: deadline.signal, onProgress: () => (tries = 1) });
-      if (outcome === 'done') await embeddings.settle(uuid, claimed.claim, null);
-      else if (outcome === 'unfinished') await embeddings.postpone(uuid, claimed.claim, 0, null);
+      if (model === null) await embeddings.drop(uuid);
+      const outcome = model === null ? 'done' : await embedParts(claimed, model, { signal, untilMs, onProgress: () => (tries = 1) });
+      if (outcome === 'done') await embeddings.settle(uuid, claim, null);
+      else if (outcome === 'unfinished') await embeddings.postpone(uuid, claim, 0, null);
+      return outcome === 'done' && clock.nowMs() < untilMs;
     } catch (error) {
       // A node that stops calls its attempts off: that is no failure of a vendor.
-      if (stopping.aborted) await embeddings.postpone(uuid, claimed.claim, 0, null);
+      if (stopping.aborted) await embeddings.postpone(uuid, claim, 0, null);
       stopping.throwIfAborted();
-      await noteFailure(uuid, { claim: claimed.claim, tries }, toAgentStreamError(error, 'vendor-failed'));
-    } finally {
-      deadline.dispose();
+      await noteFailure(claimed, tries, toAgentStreamError(error, 'vendor-failed'));
+      return false;
     }
   }
 
-  return async (documentUuid, signal) => {
-    const claimed = await embeddings.claim(documentUuid, CLAIM_MS);
-    if (claimed === 'done') return;
+  return async (documentUuid, stopping) => {
+    const first = await embeddings.claim(documentUuid, CLAIM_MS);
+    if (first === 'done') return;
     // The queue tries again; by then the other attempt has recorded its result, or its claim has run out.
-    if (claimed === 'busy') throw new AgentStreamError('not-ready', { message: 'Another attempt at the document is under way.' });
-    await attempt(documentUuid, claimed, signal);
+    if (first === 'busy') throw new AgentStreamError('not-ready', { message: 'Another attempt at the document is under way.' });
+    const late = () => new AgentStreamError('vendor-unreachable', { message: 'The vendor took too long.' });
+    const untilMs = clock.nowMs() + ATTEMPT_LIMIT_MS;
+    const deadline = deadlineSignal(clock, ATTEMPT_CUT_MS, stopping, late);
+    try {
+      // The queue gives the next job of a lane only when it looks again, which is seconds later.
+      for (let claimed: ClaimedEmbedding | null = first; claimed !== null; ) {
+        claimed = (await attempt(claimed, untilMs, deadline.signal, stopping)) ? await embeddings.claimNext(claimed.lane, CLAIM_MS) : null;
+      }
+    } finally {
+      deadline.dispose();
+    }
   };
 }

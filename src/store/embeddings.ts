@@ -31,14 +31,21 @@ DELETE FROM document_embeddings embedding USING documents document, organization
 WHERE document.uuid = embedding.document_uuid AND organization.id = document.organization_id AND organization.id = $1
   AND (${hasModelSql('organization')}) IS NOT TRUE`;
 
-/** $1 document, $2 claim, $3 claim in ms. */
-const claimSql = `
+const isFreeSql = `status = 'pending' AND (claimed_until IS NULL OR claimed_until < clock_timestamp())`;
+
+/** $2 claim, $3 claim in ms. `chosen`: SQL of the document's UUID. */
+const claimSql = (chosen: string): string => `
 UPDATE document_embeddings embedding SET tries = tries + 1, claim = $2, claimed_until = clock_timestamp() + $3::float8 * interval '1 millisecond'
 FROM documents document
-WHERE embedding.document_uuid = $1 AND document.uuid = embedding.document_uuid AND status = 'pending'
-  AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
-RETURNING document.organization_id AS "organizationId", document.name AS "documentName", document.chunk_count AS "chunkCount",
+WHERE embedding.document_uuid = ${chosen} AND document.uuid = embedding.document_uuid AND ${isFreeSql}
+RETURNING document.uuid AS "documentUuid", embedding.lane, document.organization_id AS "organizationId", document.name AS "documentName", document.chunk_count AS "chunkCount",
   embedding.embedded_chunks AS "embeddedChunks", embedding.tries, embedding.vendor, embedding.model, embedding.dimensions`;
+
+/** $1 lane. */
+const nextSql = `(
+  SELECT document_uuid FROM document_embeddings WHERE lane = $1 AND next_attempt_at <= clock_timestamp() AND ${isFreeSql}
+  ORDER BY document_uuid LIMIT 1 FOR UPDATE SKIP LOCKED
+)`;
 
 /** What a claim holds. $1 document, $2 claim. */
 const heldSql = `document_uuid = $1 AND claim = $2 AND status = 'pending'`;
@@ -85,7 +92,7 @@ export async function queueEmbedding(transaction: Queryable, documentUuid: strin
   return (rowCount ?? 0) > 0;
 }
 
-interface ClaimedRow extends Pick<ClaimedEmbedding, 'organizationId' | 'documentName' | 'chunkCount' | 'embeddedChunks' | 'tries'> {
+interface ClaimedRow extends Pick<ClaimedEmbedding, 'documentUuid' | 'lane' | 'organizationId' | 'documentName' | 'chunkCount' | 'embeddedChunks' | 'tries'> {
   [column: string]: unknown;
   vendor: string | null;
   model: string | null;
@@ -98,6 +105,14 @@ export function createEmbeddingStore({ pool }: Database): EmbeddingStore {
   const failureValues = (failure: { code: string; message: string } | null) =>
     failure === null ? [null, null] : [failure.code, storableText(failure.message.slice(0, MAX_MESSAGE_LENGTH))];
 
+  async function claimChosen(chosen: string, by: string, claimMs: number): Promise<ClaimedEmbedding | null> {
+    const claim = randomUUID();
+    const [row] = await queryRows<ClaimedRow>(pool, claimSql(chosen), [by, claim, claimMs]);
+    if (row === undefined) return null;
+    const { vendor, model, dimensions, ...work } = row;
+    return { ...work, claim, model: vendor === null || model === null ? null : { vendor, model, dimensions } };
+  }
+
   return {
     async queueAll(organizationId) {
       if (!isUuid(organizationId)) return;
@@ -107,15 +122,13 @@ export function createEmbeddingStore({ pool }: Database): EmbeddingStore {
 
     async claim(documentUuid, claimMs) {
       if (!isUuid(documentUuid)) return 'done';
-      const claim = randomUUID();
-      const [row] = await queryRows<ClaimedRow>(pool, claimSql, [documentUuid, claim, claimMs]);
-      if (row === undefined) {
-        const [pending] = await queryRows(pool, `SELECT document_uuid FROM document_embeddings WHERE document_uuid = $1 AND status = 'pending'`, [documentUuid]);
-        return pending === undefined ? 'done' : 'busy';
-      }
-      const { vendor, model, dimensions, ...work } = row;
-      return { ...work, claim, model: vendor === null || model === null ? null : { vendor, model, dimensions } };
+      const claimed = await claimChosen('$1', documentUuid, claimMs);
+      if (claimed !== null) return claimed;
+      const [pending] = await queryRows(pool, `SELECT document_uuid FROM document_embeddings WHERE document_uuid = $1 AND status = 'pending'`, [documentUuid]);
+      return pending === undefined ? 'done' : 'busy';
     },
+
+    claimNext: (lane, claimMs) => claimChosen(nextSql, lane, claimMs),
 
     restart: (documentUuid, claim, { vendor, model, dimensions }) => isHeld(restartSql, [documentUuid, claim, vendor, model, dimensions]),
 

@@ -83,7 +83,7 @@ describe('documents of an organization with an embedding model', () => {
     const organizationId = await createOrganization(settings);
     const { uuid } = await create(organizationId);
     const claimed = await claim(uuid);
-    expect(claimed).toMatchObject({ organizationId, documentName: fields.name, model: null, embeddedChunks: 0, chunkCount: 3, tries: 1 });
+    expect(claimed).toMatchObject({ documentUuid: uuid, organizationId, documentName: fields.name, model: null, embeddedChunks: 0, chunkCount: 3, tries: 1 });
     expect(await test.store.embeddings.restart(uuid, claimed.claim, small)).toBe(true);
     expect(await test.store.embeddings.append(uuid, claimed.claim, vectorsOf([0, 1]))).toBe(true);
     expect(await embeddingOf(organizationId, uuid)).toEqual({ status: 'processing', model: small, embeddedChunks: 2, failure: null });
@@ -113,6 +113,20 @@ describe('documents of an organization with an embedding model', () => {
     await test.store.documents.delete(organizationId, uuid);
     expect(await test.store.embeddings.append(uuid, second.claim, vectorsOf([0]))).toBe(false);
     expect(await test.store.embeddings.claim(uuid, 1000)).toBe('done');
+  });
+
+  it('may follow each other in their lane, without their jobs', async () => {
+    const organizationId = await createOrganization(settings);
+    const uuids: string[] = [];
+    for (let count = 0; count < 3; count += 1) uuids.push((await create(organizationId)).uuid);
+    const first = await claim(uuids[0] ?? '');
+    const later = await claim(uuids[2] ?? '');
+    await test.store.embeddings.postpone(uuids[2] ?? '', later.claim, 60_000, { code: 'vendor-unreachable', message: '' });
+    expect(first.lane).toMatch(/^embedding:[0-3]$/);
+    const others = [];
+    for (let next = await test.store.embeddings.claimNext(first.lane, 60_000); next !== null; next = await test.store.embeddings.claimNext(first.lane, 60_000)) others.push(next.documentUuid);
+    expect(others.filter((uuid) => uuids.includes(uuid))).toEqual([uuids[1]]);
+    expect(await test.store.embeddings.claim(uuids[1] ?? '', 1000)).toBe('busy');
   });
 
   it('keep why an attempt failed, go on where it stopped, and count anew what came further', async () => {

@@ -76,6 +76,9 @@ export interface DocumentStore {
 
 /** An attempt at a document's vectors. */
 export interface ClaimedEmbedding {
+  readonly documentUuid: string;
+  /** Documents of one lane are worked on one after the other. */
+  readonly lane: string;
   readonly organizationId: string;
   readonly documentName: string;
   /** Made by this model, all of them. */
@@ -95,6 +98,8 @@ export interface EmbeddingStore {
   queueAll(organizationId: string): Promise<void>;
   /** `done`: nothing to do. `busy`: another attempt is under way. */
   claim(documentUuid: string, claimMs: number): Promise<ClaimedEmbedding | 'done' | 'busy'>;
+  /** Another document of the lane that is due, so that it need not wait for its job; null: there is none. */
+  claimNext(lane: string, claimMs: number): Promise<ClaimedEmbedding | null>;
   /** Forgets the vectors there are, which another model made. */
   restart(documentUuid: string, claim: string, model: VectorModel): Promise<boolean>;
   /** Adds the vectors of the parts that follow. */

@@ -19,6 +19,8 @@ CREATE TABLE document_embeddings (
   CHECK ((status = 'pending') = (next_attempt_at IS NOT NULL))
 );
 
+CREATE INDEX document_embeddings_due ON document_embeddings (lane, document_uuid) WHERE status = 'pending';
+
 -- float32, little-endian, of length 1.
 CREATE TABLE document_vectors (
   document_uuid uuid NOT NULL REFERENCES document_embeddings ON DELETE CASCADE,

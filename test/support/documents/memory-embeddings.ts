@@ -40,8 +40,9 @@ export function memoryEmbeddings(chunks: readonly DocumentChunk[]): MemoryEmbedd
       if (claim !== null) return 'busy';
       claim = `claim-${(claims += 1)}`;
       state.tries += 1;
-      return { organizationId: 'org', documentName: 'handbook.md', model: state.model, embeddedChunks: vectors.length, chunkCount: chunks.length, tries: state.tries, claim };
+      return { documentUuid: 'handbook', lane: 'embedding:0', organizationId: 'org', documentName: 'handbook.md', model: state.model, embeddedChunks: vectors.length, chunkCount: chunks.length, tries: state.tries, claim };
     },
+    claimNext: () => Promise.resolve(null),
     restart: (_, held, { vendor, model, dimensions }) =>
       ifHeld(held, () => {
         state.model = { vendor, model, dimensions };
