@@ -124,7 +124,7 @@ describe('the command line', () => {
     const found = await cli('search', 'return a bicycle', '--document', uuid);
     expect(found.stdout).toMatch(/^support-handbook\.md › Wheels and Gears: handbook for the phone › Returns and refunds \(\d/);
     expect(await cli('search', 'football championship')).toMatchObject({ exitCode: 0, stdout: '', stderr: 'Nothing fits.\n' });
-    expect(await cli('embed')).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/set embeddings in default_models/) as string });
+    expect(await cli('embed')).toMatchObject({ exitCode: 4, stderr: expect.stringMatching(/default_models\.embeddings.*has no embedding model/) as string });
     expect((await cli('remove', uuid)).stdout).toBe('Deleted\n');
     expect((await cli('list')).stdout).not.toContain(uuid);
   });

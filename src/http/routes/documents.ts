@@ -176,7 +176,7 @@ export function documentRoutes(services: AppServices): FastifyPluginAsyncZod {
       const { organizationId } = principalOf(request);
       const { defaultModels } = found(await store.accounts.getOrganization(organizationId));
       if (!isRecord(asRecord(defaultModels)['embeddings'])) {
-        throw new AgentStreamError('conflict', { message: 'The organization has no embedding model: set embeddings in default_models (PUT /organization/limits).' });
+        throw new ProblemsError('invalid-request', [{ path: 'default_models.embeddings', message: 'the organization has no embedding model', cure: 'Set it with PUT /organization/limits.' }]);
       }
       await store.embeddings.queueAll(organizationId);
       return reply.code(202).send({});
