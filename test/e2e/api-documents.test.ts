@@ -146,6 +146,18 @@ describe('a search', () => {
     expect((await api.request('POST', '/api/v1/documents/search', { body })).status).toBe(422);
   });
 
+  it('looks at no more text than a node may search: the newest, where nothing is named', async () => {
+    const { organizationId, key } = api.bob;
+    const fields = { name: 'Large.txt', mimeType: 'text/plain', sizeBytes: 1, mode: 'retrieval' as const, textLength: 1_500_000 };
+    const uuids = [];
+    for (const text of ['older wombat', 'newer wombat']) uuids.push((await api.store.documents.create(organizationId, fields, [{ position: 0, heading: [], page: null, text }])).uuid);
+    const search = (body: object) => api.request('POST', '/api/v1/documents/search', { body: { query: 'wombat', ...body }, key });
+    expect((await search({})).json.items?.map(({ text }) => text)).toEqual(['newer wombat']);
+    expect((await search({ document_uuids: uuids })).json['errors']).toEqual([
+      { path: 'document_uuids', message: 'hold 3000000 characters; 2000000 are searched at once', cure: 'Name fewer.' },
+    ]);
+  });
+
   it('leaves its words out of the log', async () => {
     await api.request('POST', '/api/v1/documents/search', { body: { query: 'canary-query-4711' } });
     expect(api.logLines.join('')).not.toContain('canary-query-4711');

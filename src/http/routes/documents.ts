@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { AgentStreamError } from '../../base/errors.js';
 import { asRecord, isRecord } from '../../base/json.js';
 import { fileFormats, formatOf } from '../../knowledge/format.js';
-import { DEFAULT_PASSAGES, MAX_FILE_BYTES, MAX_PASSAGES, MAX_QUERY_LENGTH } from '../../knowledge/limits.js';
+import { DEFAULT_PASSAGES, MAX_FILE_BYTES, MAX_PASSAGES, MAX_QUERY_LENGTH, MAX_TEXT_LENGTH } from '../../knowledge/limits.js';
 import type { Passage } from '../../knowledge/passage-index.js';
 import type { DocumentChunk, DocumentEmbedding, KnowledgeDocument } from '../../store/store.js';
 import { principalOf } from '../auth.js';
 import { ProblemsError } from '../problems.js';
 import { found, listJson, nameSchema, noContent, pageJson, pageQuery, pageSchema, timeSchema } from '../schemas.js';
-import type { AppServices } from '../services.js';
+import type { AppServices, Problem } from '../services.js';
 
 const tags = ['Documents'];
 
@@ -79,7 +79,7 @@ const detailQuery = z.strictObject({
 });
 const searchBody = z.strictObject({
   query: z.string().trim().min(1).max(MAX_QUERY_LENGTH),
-  document_uuids: z.array(z.guid()).min(1).max(MAX_SEARCHED_DOCUMENTS).optional().describe('Left out: the newest'),
+  document_uuids: z.array(z.guid()).min(1).max(MAX_SEARCHED_DOCUMENTS).optional().describe('Left out: the newest, as many as may be searched at once'),
   limit: z.int().min(1).max(MAX_PASSAGES).default(DEFAULT_PASSAGES),
 });
 
@@ -115,6 +115,20 @@ const passageJson = (passage: Passage): z.output<typeof passageSchema> => ({
   ...chunkJson(passage),
   score: passage.score,
 });
+
+/** As many as a node may search. */
+function newestThatFit(newest: readonly KnowledgeDocument[]): readonly string[] {
+  let textLength = 0;
+  return newest.filter((document) => (textLength += document.textLength) <= MAX_TEXT_LENGTH).map(({ uuid }) => uuid);
+}
+
+function problemsOfSearch(asked: readonly string[], found: readonly KnowledgeDocument[]): readonly Problem[] {
+  const known = new Set(found.map(({ uuid }) => uuid));
+  const missing = asked.flatMap((uuid, index) => (known.has(uuid.toLowerCase()) ? [] : [{ path: `document_uuids.${index}`, message: 'there is no such document' }]));
+  const textLength = found.reduce((sum, document) => sum + document.textLength, 0);
+  if (textLength <= MAX_TEXT_LENGTH) return missing;
+  return [...missing, { path: 'document_uuids', message: `hold ${textLength} characters; ${MAX_TEXT_LENGTH} are searched at once`, cure: 'Name fewer.' }];
+}
 
 /** A signal that fires when the client goes away before its answer. */
 function clientSignal(socket: NodeJS.EventEmitter): AbortSignal {
@@ -186,9 +200,8 @@ export function documentRoutes(services: AppServices): FastifyPluginAsyncZod {
     app.post('/documents/search', { schema: { tags, summary: 'Search documents as an agent would', ...searching } }, async (request) => {
       const { organizationId } = principalOf(request);
       const { query, limit, document_uuids: asked } = request.body;
-      const uuids = asked ?? (await store.documents.list(organizationId, { limit: MAX_SEARCHED_DOCUMENTS })).items.map(({ uuid }) => uuid);
-      const known = new Set((await store.documents.find(organizationId, uuids)).map(({ uuid }) => uuid));
-      const problems = uuids.flatMap((uuid, index) => (known.has(uuid.toLowerCase()) ? [] : [{ path: `document_uuids.${index}`, message: 'there is no such document' }]));
+      const uuids = asked === undefined ? newestThatFit((await store.documents.list(organizationId, { limit: MAX_SEARCHED_DOCUMENTS })).items) : asked;
+      const problems = asked === undefined ? [] : problemsOfSearch(asked, await store.documents.find(organizationId, asked));
       if (problems.length > 0) throw new ProblemsError('invalid-request', problems);
       const { passages, ranking, failure } = await knowledge.search(organizationId, uuids, { text: query, limit });
       return { ...listJson(passages, passageJson), ranking, failure };
