@@ -30,8 +30,9 @@ const isSameModel = (left: VectorModel | null, right: VectorModel): boolean =>
 const textOf = (documentName: string, { heading, text }: DocumentChunk): string => `${[documentName, ...heading].join(' › ')}\n${text}`;
 
 /**
- * Gives a document's parts their vectors, from where the attempt before stopped, and then those of other documents that are due. Records what became of it; rejects where that could not be
- * done. What a vendor may do better later is tried again, with growing waits; {@link retryDelaysMs} are all there are.
+ * Gives a document's parts their vectors, from where the attempt before stopped, and then those of other documents that are due. Records what
+ * became of them; rejects where that could not be done. What a vendor may do better later is tried again, with growing waits;
+ * {@link retryDelaysMs} are all there are.
  */
 export function createDocumentEmbedder(options: EmbedDocumentOptions): (documentUuid: string, signal: AbortSignal) => Promise<void> {
   const { store, clock, log } = options;
