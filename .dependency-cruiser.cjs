@@ -31,7 +31,7 @@ module.exports = {
     layer('speech', ['base/', 'audio/']),
     layer('turn', ['base/']),
     layer('workflow', ['base/'], { also: ['^src/speech/(language-model|models)\\.ts$'] }),
-    layer('knowledge', ['base/', 'store/store\\.ts$']),
+    layer('knowledge', ['base/', 'store/store\\.ts$'], { also: ['^src/speech/embedding-model\\.ts$'] }),
     layer('runs', ['base/', 'store/store\\.ts$', 'audio/frame\\.ts$']),
     layer('store', ['base/', 'runs/(lifecycle|events)\\.ts$', 'config\\.ts$']),
     layer('after-call', ['base/', 'workflow/', 'runs/', 'store/store\\.ts$'], { also: ['^src/speech/(language-model|model-pass|work-meter)\\.ts$'] }),

@@ -111,6 +111,15 @@ function webhookFieldTable(payloadSchema) {
   return table(['Field', 'Value', 'Meaning'], rows);
 }
 
+/** Vendors that embed documents, with their options. */
+function embeddingTable(vendors) {
+  const rows = vendors.filter(({ embeddings }) => embeddings !== undefined).map((vendor) => {
+    const { model, dimensions, min_similarity: minSimilarity } = jsonSchemaOf(vendor.embeddings.settingsSchema).properties;
+    return [`\`${vendor.name}\``, `\`${model.default}\``, `${typeText(dimensions)}; default ${dimensions.default ?? 'the model’s own'}`, `${typeText(minSimilarity)}; default ${minSimilarity.default}`, `\`${vendor.apiKeyEnv}\``, `\`${vendor.baseUrl.env}\``];
+  });
+  return table(['`vendor`', 'Default `model`', '`dimensions`', '`min_similarity`', 'Key', 'Base URL'], rows);
+}
+
 const legNames = ['stt', 'llm', 'tts', 'realtime'];
 const legsOf = (vendor) => legNames.filter((leg) => vendor[leg] !== undefined);
 
@@ -208,6 +217,7 @@ const documents = {
   'docs/vendors.md': filled('docs/vendors.md', {
     vendors: vendorTable(vendors),
     options: vendorOptionTables(vendors),
+    embeddings: embeddingTable(vendors),
     tested: testedTable(vendorLegRows),
   }),
   'docs/webhooks.md': filled('docs/webhooks.md', {

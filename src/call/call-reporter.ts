@@ -63,7 +63,10 @@ export function createCallReporter(options: {
         duration_ms: durationMs,
         result: result.text.slice(0, MAX_RECORDED_LENGTH),
       });
-      if (result.citations !== undefined) record('knowledge-retrieved', { tool_call_id: id, citations: result.citations.map(snakeCaseKeys) });
+      const { retrieval } = result;
+      if (retrieval === undefined) return;
+      if (retrieval.failure !== null) record('embedding-failed', { tool_call_id: id, ...retrieval.failure });
+      record('knowledge-retrieved', { tool_call_id: id, ranking: retrieval.ranking, citations: retrieval.citations.map(snakeCaseKeys) });
     },
     onExtracted: (nodeId, { values, problems }) => record('variables-extracted', { node_id: nodeId, values, problems }),
     onExtractionFailed: (nodeId, { code, message }) => record('extraction-failed', { node_id: nodeId, code, message }),

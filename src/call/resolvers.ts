@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { GuardedEgress } from '../base/guarded-fetch.js';
 import { createHealthTable } from '../speech/fallback/health-table.js';
+import type { EmbeddingModel } from '../speech/embedding-model.js';
+import { createEmbeddingModel } from '../speech/embeddings.js';
 import { compileModels, type CreateModels, type ResolvedModels, type VendorCredentials } from '../speech/models.js';
 import type { CallableAgent, Store } from '../store/store.js';
 import { compileWorkflow } from '../workflow/compile.js';
@@ -31,6 +33,15 @@ export interface WorkflowResolver {
 export interface ModelResolver {
   /** @throws AgentStreamError `workflow-invalid`, `vendor-unauthorized` */
   resolve(owner: { readonly agent: { readonly organizationId: string } }, settings: WorkflowSettings): Promise<ResolvedModels>;
+}
+
+/** Finds the embedding models of organizations. */
+export interface EmbeddingResolver {
+  /**
+   * Null: the organization has none. `isFresh`: as stored at this moment, not a few seconds ago.
+   * @throws AgentStreamError `workflow-invalid`, `vendor-unauthorized`, `egress-refused`
+   */
+  embeddingsOf(organizationId: string, options?: { readonly isFresh: boolean }): Promise<EmbeddingModel | null>;
 }
 
 /** An agent as it was read is compiled once; what its tools became in the meantime is read with it. */
@@ -74,15 +85,15 @@ export function createModelResolver(options: {
   readonly fetch: typeof fetch;
   /** Where base URLs of stored credentials may lead; absent: anywhere. */
   readonly egress?: GuardedEgress | undefined;
-}): ModelResolver {
+}): ModelResolver & EmbeddingResolver {
   const { store, clock } = options;
   const health = createHealthTable(clock);
   const organizations = new Map<string, OrganizationModels>();
   const factories = new WeakMap<WorkflowSettings, { create: CreateModels; defaultModels: unknown }>();
 
-  async function load(organizationId: string): Promise<OrganizationModels> {
+  async function load(organizationId: string, isFresh = false): Promise<OrganizationModels> {
     const known = organizations.get(organizationId);
-    if (known !== undefined && known.untilMs > clock.nowMs()) return known;
+    if (!isFresh && known !== undefined && known.untilMs > clock.nowMs()) return known;
     const [organization, stored] = await Promise.all([
       store.accounts.getOrganization(organizationId),
       store.vendorCredentials.list(organizationId),
@@ -99,6 +110,10 @@ export function createModelResolver(options: {
   }
 
   return {
+    async embeddingsOf(organizationId, { isFresh } = { isFresh: false }) {
+      const { credentials, defaultModels } = await load(organizationId, isFresh);
+      return createEmbeddingModel(defaultModels, credentials, options);
+    },
     async resolve({ agent }, settings) {
       const { credentials, defaultModels } = await load(agent.organizationId);
       const known = factories.get(settings);

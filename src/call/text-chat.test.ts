@@ -4,8 +4,10 @@ import { systemClock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import { createBuiltinLanguageModel } from '../speech/builtin/language-model.js';
 import type { LanguageModel, LanguageModelPart } from '../speech/language-model.js';
+import { attachDocuments } from '../workflow/attach-documents.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
 import { edge, graphOf, node } from '../../test/support/workflow-call.js';
+import { createToolRunner } from './tools/run-tool.js';
 import { continueChat, hasEnded, rebuildChat, startChat, type ChatEvent, type ChatPorts } from './text-chat.js';
 
 const rules = createBuiltinLanguageModel({ first_token_ms: 0, token_ms: 0 }, { clock: systemClock });
@@ -47,6 +49,18 @@ describe('a chat', () => {
     expect(types(end.events)).toEqual(['tool-called', 'node-entered', 'agent-said', 'ended']);
     expect(hasEnded(end.snapshot)).toBe(true);
     expect(await continueChat(end.snapshot, { type: 'say', text: 'Hello?' }, chat)).toMatchObject({ events: [] });
+  });
+
+  it('shows what a search of documents came to, and why it went by words alone', async () => {
+    const plain = graphOf([node('start', 'startCall', { prompt: 'Answer from the documents.', document_uuids: ['handbook'] }), node('end', 'endCall')], [edge('start', 'end')]);
+    const graph = attachDocuments(plain, [{ uuid: 'handbook', name: 'Handbook', text: null }]);
+    const failure = { vendor: 'openai', model: 'any', code: 'vendor-unreachable', message: 'No answer' };
+    const searchDocuments = async () => ({ passages: [], ranking: 'lexical' as const, failure });
+    const tools = createToolRunner({ clock: systemClock, fetch, credentialOf: async () => null, searchDocuments, onFault: () => undefined });
+    const chat = { ...ports(graph), tools };
+    const asked = await continueChat((await startChat({}, chat)).snapshot, { type: 'say', text: 'Do you sell helmets?' }, chat);
+    expect(types(asked.events)).toEqual(['tool-called', 'tool-finished', 'embedding-failed', 'knowledge-retrieved', 'agent-said']);
+    expect(asked.events.slice(2, 4)).toEqual([{ type: 'embedding-failed', ...failure }, { type: 'knowledge-retrieved', ranking: 'lexical', citations: [] }]);
   });
 
   it('can be taken up again at any turn, with another one in its place', async () => {

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.js';
 import { AgentStreamError, toAgentStreamError } from '../base/errors.js';
 import type { LanguageModel, ModelToolCall } from '../speech/language-model.js';
-import type { Citation, ExtractionRequest, ToolCall, ToolResult, Variables, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
+import type { Retrieval, ExtractionRequest, ToolCall, ToolResult, Variables, WorkflowAction, WorkflowEvent, WorkflowState } from '../workflow/engine.js';
 import { extractionOf } from '../workflow/extraction.js';
 import type { WorkflowGraph } from '../workflow/graph.js';
 import { startWorkflow, step } from '../workflow/step.js';
@@ -33,7 +33,9 @@ export type ChatEvent =
   | { readonly type: 'functions-listed'; readonly toolUuid: string; readonly count: number }
   | { readonly type: 'tool-server-failed'; readonly toolUuid: string; readonly code: string; readonly message: string }
   /** A search of documents; what it found stands in its result. */
-  | { readonly type: 'knowledge-retrieved'; readonly citations: readonly Citation[] }
+  | ({ readonly type: 'knowledge-retrieved' } & Pick<Retrieval, 'citations' | 'ranking'>)
+  /** Why that search went by words alone. */
+  | ({ readonly type: 'embedding-failed' } & NonNullable<Retrieval['failure']>)
   | { readonly type: 'tones-played'; readonly digits: string }
   /** Collected from the conversation; `problems`: what could not be read as the declared type. */
   | {
@@ -267,9 +269,12 @@ class ChatRun {
     const finished = await Promise.all(calls.map(runOne));
     signal.throwIfAborted();
     for (const { name, result, durationMs } of finished) {
-      const { text, isError, citations } = result;
+      const { text, isError, retrieval } = result;
       this.#events.push({ type: 'tool-finished', name, result: text, isError, durationMs });
-      if (citations !== undefined) this.#events.push({ type: 'knowledge-retrieved', citations });
+      if (retrieval === undefined) continue;
+      const { failure, citations, ranking } = retrieval;
+      if (failure !== null) this.#events.push({ type: 'embedding-failed', ...failure });
+      this.#events.push({ type: 'knowledge-retrieved', ranking, citations });
     }
     return this.#step({ type: 'tools-finished', batchId, results: finished.map(({ result }) => result) });
   }

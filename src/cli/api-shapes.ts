@@ -93,6 +93,7 @@ export const documentShape = z.looseObject({
   mode: z.string(),
   text_length: z.number(),
   chunk_count: z.number(),
+  embedding: z.looseObject({ status: z.string(), embedded_chunks: z.number() }).nullable(),
   created_at: z.string(),
 });
 
@@ -105,13 +106,18 @@ export const audioClipShape = z.looseObject({
   created_at: z.string(),
 });
 
-/** A part of a document that answers a query. */
-export const passageShape = z.looseObject({
+const passageShape = z.looseObject({
   document_name: z.string(),
   heading: z.array(z.string()),
   page: z.number().nullable(),
   score: z.number(),
   text: z.string(),
+});
+
+/** What a search of documents found. */
+export const documentSearchShape = z.looseObject({
+  items: z.array(passageShape),
+  failure: z.looseObject({ code: z.string(), message: z.string() }).nullable(),
 });
 
 /** A stored telephony configuration; its secrets never leave the server. */

@@ -16,13 +16,15 @@ import { openJudgeModel } from '../call/judge-models.js';
 import { openRecordings, type Recordings } from '../call/recordings.js';
 import { createRefusals } from '../call/refusals.js';
 import { createKnowledgeResolver, type KnowledgeResolver } from '../call/knowledge-resolver.js';
-import { createModelResolver, createWorkflowResolver, type ModelResolver } from '../call/resolvers.js';
+import { createModelResolver, createWorkflowResolver, type EmbeddingResolver, type ModelResolver } from '../call/resolvers.js';
 import { createToolRunner, type ToolRunner } from '../call/tools/run-tool.js';
 import type { ReceiverOptions } from '../call/receive-call.js';
 import { createTransferDesk } from '../call/transfer-desk.js';
 import { createWarmUps } from '../call/warm-ups.js';
 import type { Config } from '../config.js';
+import { createDocumentEmbedder } from '../knowledge/embed-document.js';
 import { createFileReader } from '../knowledge/file-reader.js';
+import { createIndexThread } from '../knowledge/index-thread.js';
 import { createKnowledgeBase, type KnowledgeBase } from '../knowledge/knowledge.js';
 import { createAgentRules } from '../http/agent-rules.js';
 import { createAgentStreamEndpoint, type AgentStreamEndpoint } from '../http/agent-stream.js';
@@ -36,7 +38,7 @@ import { startLeases } from '../runs/leases.js';
 import { startRecordingSweeper } from '../runs/recording-sweeper.js';
 import { startSweeper, type Sweeper } from '../runs/sweeper.js';
 import { testCredential } from '../speech/credential-test.js';
-import { modelsSchema } from '../speech/models.js';
+import { modelsSchema, organizationModelsSchema } from '../speech/models.js';
 import { vendors } from '../speech/registry.js';
 import type { VendorReach } from '../speech/vendor-context.js';
 import type { VoiceActivityName } from '../speech/voice-activity.js';
@@ -154,10 +156,10 @@ async function composeNode(
 
   let publicUrl = config.publicUrl;
   const { reach, documentFetch } = reachOf(config, clock);
-  const { knowledge, documents, toolsOf } = openTools({ store, clock, log, fetch: stubTools(documentFetch) });
   const transfers = disposal.own(createTransferDesk({ publicUrl: () => publicUrl, secretKey, notifications: store.notifications, log }));
   const createControl = controlFactory(config, clock);
   const models = createModelResolver({ store, ...reach });
+  const { knowledge, documents, toolsOf } = openTools({ store, models, clock, log, fetch: stubTools(documentFetch) }, disposal);
   const voiceActivity = await openingVoiceActivity;
   const endpoint = createAgentStreamEndpoint({
     store,
@@ -196,7 +198,7 @@ async function composeNode(
     createControl,
     providers: Object.values(providers),
     ...vendorServices(reach),
-    agentRules: createAgentRules(modelsSchema),
+    agentRules: createAgentRules({ agent: modelsSchema, organization: organizationModelsSchema }),
     fileReader: createFileReader(clock),
     knowledge,
     liveCalls: directory,
@@ -209,7 +211,7 @@ async function composeNode(
   const server = disposal.own(await startServer({ app, config, clock, log, onUpgrade: endpoint.handleUpgrade }));
   if (config.port === 0 && config.env['AGENT_STREAM_PUBLIC_URL'] === undefined) publicUrl = server.url;
 
-  startQueue(afterCallTasks({ store, models, clock, log, fetch: documentFetch, publicUrl: () => publicUrl, version, metrics }));
+  startQueue(queuedTasks({ store, models, clock, log, fetch: documentFetch, publicUrl: () => publicUrl, version, metrics }));
 
   const ending = endingOf({ server, directory, endpoint, shutdown, disposal, drainTimeoutMs: config.drainTimeoutMs, clock });
   return { url: server.url, publicUrl, store, directory, voiceActivity: voiceActivity.name, setupToken: setup.token, ...ending };
@@ -262,19 +264,23 @@ const callCounters = (
 });
 
 /** What runs the tools of each organization. */
-function openTools(options: { store: Store; clock: Clock; log: Log; fetch: typeof globalThis.fetch }): {
+function openTools(
+  options: { store: Store; models: EmbeddingResolver; clock: Clock; log: Log; fetch: typeof globalThis.fetch },
+  disposal: ReturnType<typeof createDisposal>,
+): {
   readonly knowledge: KnowledgeBase;
   readonly documents: KnowledgeResolver;
   readonly toolsOf: (organizationId: string) => ToolRunner;
 } {
-  const { store, clock, log, fetch } = options;
-  const knowledge = createKnowledgeBase(store.documents);
+  const { store, models, clock, log, fetch } = options;
+  const host = disposal.own(createIndexThread(clock));
+  const knowledge = createKnowledgeBase({ source: store.documents, host, clock, embeddingsOf: (organizationId) => models.embeddingsOf(organizationId) });
   const toolsOf = (organizationId: string) =>
     createToolRunner({
       clock,
       fetch,
       credentialOf: (uuid) => store.tools.credentialOf(organizationId, uuid),
-      searchDocuments: (uuids, text) => knowledge.search(organizationId, uuids, { text }),
+      searchDocuments: (uuids, text, signal) => knowledge.search(organizationId, uuids, { text, signal }),
       onFault: (error) => log.error('A tool broke', { error: error instanceof Error ? error.message : String(error) }),
     });
   return { knowledge, documents: createKnowledgeResolver(knowledge), toolsOf };
@@ -297,9 +303,9 @@ function vendorServices(reach: VendorReach): Pick<AppServices, 'vendors' | 'test
   };
 }
 
-/** The jobs of after a call, by name. */
-function afterCallTasks(
-  options: Pick<WebhookDeliveryOptions, 'clock' | 'log' | 'fetch' | 'publicUrl'> & { store: Store; models: ModelResolver; version: string; metrics: Metrics },
+/** The jobs on the queue, by name. */
+function queuedTasks(
+  options: Pick<WebhookDeliveryOptions, 'clock' | 'log' | 'fetch' | 'publicUrl'> & { store: Store; models: ModelResolver & EmbeddingResolver; version: string; metrics: Metrics },
 ): Readonly<Record<string, JobTask>> {
   const { metrics, version, models } = options;
   const deliver = createWebhookDelivery({
@@ -308,8 +314,11 @@ function afterCallTasks(
     onAttempt: (outcome) => metrics.webhookAttempted(outcome),
   });
   const analyse = createRunAnalysis({ ...options, openJudge: (organizationId, settings, model) => openJudgeModel(models, { organizationId, settings, model }) });
+  const embed = createDocumentEmbedder({ ...options, embeddingsOf: (organizationId) => models.embeddingsOf(organizationId, { isFresh: true }) });
   return {
     'deliver-webhook': ({ deliveryId }, signal) => deliver(String(deliveryId), signal),
+    'embed-document': ({ documentUuid }, signal) => embed(String(documentUuid), signal),
+    'queue-embeddings': ({ organizationId }) => options.store.embeddings.queueAll(String(organizationId)),
     'analyse-run': ({ runId }, signal) => analyse(String(runId), signal),
   };
 }

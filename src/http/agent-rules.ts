@@ -29,8 +29,14 @@ function problemsOfVariables(variables: AgentContent['variables']): readonly Pro
   return [...problems, { path, message: `more than ${MAX_VARIABLES} variables or ${MAX_VARIABLES_BYTES} bytes`, cure: 'Keep less in them.' }];
 }
 
+/** What makes `settings.models` valid, of an agent and of an organization. */
+export interface ModelsSchemas {
+  readonly agent: z.ZodType;
+  readonly organization: z.ZodType;
+}
+
 /** The rules of agents' content: the document compiles, the settings fit their schema, `models` names vendors and options that exist. */
-export function createAgentRules(modelsSchema: z.ZodType): AgentRules {
+export function createAgentRules({ agent: modelsSchema, organization }: ModelsSchemas): AgentRules {
   return {
     starterWorkflow: () => structuredClone(defaultDocument),
     check({ workflow, settings, variables }, { tools, credentialUuids }) {
@@ -53,7 +59,7 @@ export function createAgentRules(modelsSchema: z.ZodType): AgentRules {
     },
     readExport: (document, known) => importAgent(document, { known, settingsSchema: createSettingsSchema(modelsSchema) }),
     problemsOfModels(models) {
-      const parsed = modelsSchema.safeParse(models);
+      const parsed = organization.safeParse(models);
       if (parsed.success) return [];
       return issueProblems(parsed.error.issues, { kind: 'workflow', id: 'default_models' }).map(toProblem);
     },

@@ -1,9 +1,10 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { deadlineSignal, type Clock } from '../base/clock.js';
 import { AgentStreamError } from '../base/errors.js';
 import { MAX_WAITING_FILES, PARSE_MEMORY_MB, PARSE_TIMEOUT_MS } from './limits.js';
 import type { FileToRead, ParsedFile } from './parse-file.js';
 import type { ParseAnswer } from './parse-worker.js';
+import { startThread } from './thread.js';
 
 /** Reads uploaded files, one at a time, each in a thread of its own. */
 export interface FileReader {
@@ -16,16 +17,6 @@ const unreadable = (message: string) => new AgentStreamError('document-unreadabl
 const tooSlow = () => unreadable(`Reading the file took longer than ${PARSE_TIMEOUT_MS / 1000} s. Split it, or save it as text.`);
 const tooLarge = () => unreadable('Reading the file took too much memory. Split it, or save it as text.');
 
-/** Starts the thread. Compiled code is its own entry; TypeScript sources, as the tests run them, need their loader in it. */
-function startThread(workerData: FileToRead): Worker {
-  const resourceLimits = { maxOldGenerationSizeMb: PARSE_MEMORY_MB };
-  const isSource = import.meta.url.endsWith('.ts');
-  const entry = new URL(isSource ? './parse-worker.ts' : './parse-worker.js', import.meta.url);
-  if (!isSource) return new Worker(entry, { workerData, resourceLimits });
-  const loading = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}); });`;
-  return new Worker(loading, { eval: true, workerData, resourceLimits });
-}
-
 /** The thread's one answer. Rejects where it failed or ended without one. */
 function answerOf(worker: Worker): Promise<ParseAnswer> {
   return new Promise((resolve, reject) => {
@@ -36,7 +27,7 @@ function answerOf(worker: Worker): Promise<ParseAnswer> {
 }
 
 async function readInThread(file: FileToRead, signal: AbortSignal): Promise<ParsedFile> {
-  const worker = startThread(file);
+  const worker = startThread('parse-worker', { workerData: file, resourceLimits: { maxOldGenerationSizeMb: PARSE_MEMORY_MB } });
   const stop = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });

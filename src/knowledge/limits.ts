@@ -18,3 +18,17 @@ export const PARSE_TIMEOUT_MS = 30_000;
 export const PARSE_MEMORY_MB = 512;
 /** Files that wait while one is read; more are turned away. */
 export const MAX_WAITING_FILES = 4;
+/** Passages a search gives by default. */
+export const DEFAULT_PASSAGES = 4;
+/** Most passages a search gives. */
+export const MAX_PASSAGES = 20;
+/** Longest query, characters; the rest is not looked at. */
+export const MAX_QUERY_LENGTH = 500;
+/** Parts that the thread of the calls reads and hands over at once: about a millisecond of its time. */
+export const SLICE_CHUNKS = 50;
+/** Vectors that it reads and hands over at once: 200 KB with 1536 numbers each. */
+export const SLICE_VECTORS = 32;
+/** Most vectors of documents that are searched together: a query is compared with each. Documents beyond it are found by words alone. */
+export const MAX_COMPARED_VECTORS = 10_000;
+/** How long a call waits for the vector of a query; past it the search goes by words alone. */
+export const QUERY_EMBEDDING_TIMEOUT_MS = 1000;

@@ -1,4 +1,4 @@
-import type { Passage } from './search-index.js';
+import type { Passage } from './passage-index.js';
 
 /** Characters of passages the model is given for one query. */
 const MAX_LENGTH = 5000;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { parseMarkdown } from './formats/markdown.js';
 import { chunkSections } from './chunk.js';
-import { buildSearchIndex, type IndexedDocument } from './search-index.js';
+import { createPassageIndex } from './passage-index.js';
 
-const document = (name: string, markdown: string): IndexedDocument => ({
+const document = (name: string, markdown: string) => ({
   uuid: `uuid-of-${name}`,
   name,
   chunks: chunkSections(parseMarkdown(new Uint8Array(Buffer.from(markdown))), { hasOverlap: true }),
@@ -23,7 +23,9 @@ Die Werkstatt ist dienstags geschlossen.`,
 const prices = document('Prices.md', '# Tubes\nA tube costs nine euros.\n# Item X200-B\nThe front light costs forty euros.');
 const japanese = document('案内.md', '# 営業時間\n当店は午前九時から午後五時まで営業しています。\n# 返品\n自転車は三十日以内に返品できます。');
 
-const find = async (query: string, limit?: number) => (await buildSearchIndex([handbook, prices, japanese])).search(query, limit);
+const index = createPassageIndex();
+for (const { chunks, ...each } of [handbook, prices, japanese]) index.add(each, chunks);
+const find = (text: string, limit?: number) => index.search({ text, vector: null, limit });
 
 describe('a search', () => {
   it.each([
@@ -38,16 +40,16 @@ describe('a search', () => {
     ['x200', 'Item X200-B'],
     ['返品できますか', '返品'],
     ['営業時間を教えて', '営業時間'],
-  ])('for “%s” finds %s first', async (query, heading) => {
-    expect((await find(query))[0]?.heading).toEqual([heading]);
+  ])('for “%s” finds %s first', (query, heading) => {
+    expect(find(query)[0]?.heading).toEqual([heading]);
   });
 
-  it.each(['', '???', 'what is it', 'Who won the football championship?', 'quantum chromodynamics', '天気予報'])('for “%s” finds nothing', async (query) => {
-    expect(await find(query)).toEqual([]);
+  it.each(['', '???', 'what is it', 'Who won the football championship?', 'quantum chromodynamics', '天気予報'])('for “%s” finds nothing', (query) => {
+    expect(find(query)).toEqual([]);
   });
 
-  it('gives what a citation needs, the best first, within its limit', async () => {
-    const all = await find('euros');
+  it('gives what a citation needs, the best first, within its limit', () => {
+    const all = find('euros');
     expect(all.map(({ heading }) => heading[0]).toSorted()).toEqual(['Item X200-B', 'Tubes']);
     expect(all[0]?.score).toBeGreaterThanOrEqual(all[1]?.score ?? 0);
     expect(all.find(({ heading }) => heading[0] === 'Tubes')).toMatchObject({
@@ -57,27 +59,10 @@ describe('a search', () => {
       page: null,
       text: 'A tube costs nine euros.',
     });
-    expect(await find('euros', 1)).toHaveLength(1);
+    expect(find('euros', 1)).toHaveLength(1);
   });
 
-  it('of a long query looks at its beginning', async () => {
-    expect(await find(`returns ${'nonsense '.repeat(100_000)}`)).toHaveLength(1);
-  });
-});
-
-describe('an index of a large document', () => {
-  it('is built in slices that leave the event loop free', async () => {
-    const text = Array.from({ length: 400 }, (_, section) => `# Section ${section}\n${Array.from({ length: 150 }, (_, at) => `word${(section * 31 + at * 17) % 5000}`).join(' ')}`).join('\n');
-    let turns = 0;
-    let isBuilt = false;
-    const count = () => {
-      turns += 1;
-      if (!isBuilt) setImmediate(count);
-    };
-    count();
-    const index = await buildSearchIndex([document('Large.md', text)]);
-    isBuilt = true;
-    expect(turns).toBeGreaterThanOrEqual(100);
-    expect(index.search('section 7')[0]?.heading).toEqual(['Section 7']);
+  it('of a long query looks at its beginning', () => {
+    expect(find(`returns ${'nonsense '.repeat(100_000)}`)).toHaveLength(1);
   });
 });

@@ -35,8 +35,13 @@ export interface ModelsSettings {
   readonly realtime?: VendorSettings | undefined;
 }
 
+/** {@link ModelsSettings} as an organization has them: with the model that embeds its documents. */
+export interface OrganizationModelsSettings extends ModelsSettings {
+  readonly embeddings?: VendorSettings | undefined;
+}
+
 /** The options of each vendor that has this leg, with those that all of them have (`common`), told apart by `vendor`. */
-function createVendorSchema<Common extends z.ZodRawShape>(leg: Leg, common: Common) {
+function createVendorSchema<Common extends z.ZodRawShape>(leg: Leg | 'embeddings', common: Common) {
   const offering = vendors.filter((vendor) => vendor[leg] !== undefined);
   const options = offering.map((vendor) => {
     const schema = vendor[leg]?.settingsSchema;
@@ -74,36 +79,43 @@ function createLanguageModelSchema() {
   return createLegSchema('llm', { hedge_after_ms: hedgeAfterMs }, { hedge_after_ms: refused('a fallback has no hedge_after_ms of its own: set it on llm') });
 }
 
+const legs = {
+  stt: createLegSchema('stt').optional().meta({ description: 'Speech-to-text.' }),
+  llm: createLanguageModelSchema()
+    .optional()
+    .meta({ description: 'Language model. Beside `realtime`: collects variables and answers written conversations.' }),
+  tts: createLegSchema('tts').optional().meta({ description: 'Text-to-speech. Beside `realtime`: speaks fixed words.' }),
+  realtime: createVendorSchema('realtime', { fallbacks: refused('a speech-to-speech model has no fallbacks: remove it') })
+    .optional()
+    .meta({ description: 'Speech-to-speech model: hears, answers and speaks in place of the three legs.' }),
+};
+
+const embeddings = createVendorSchema('embeddings', { fallbacks: refused('embeddings have no fallbacks, since vectors of two models cannot be compared: remove it') })
+  .optional()
+  .meta({ description: 'Embeds the organization’s documents, and what is looked for in them.' });
+
+/** What the legs mean for each other. */
+function checkTogether({ realtime, stt, llm }: { readonly realtime?: unknown; readonly stt?: unknown; readonly llm?: unknown }, context: z.RefinementCtx): void {
+  const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+  if (realtime !== undefined && stt !== undefined) refuse(['stt'], 'a speech-to-speech model (realtime) hears by itself: remove stt');
+  const { fallbacks = [], hedge_after_ms: hedgeAfterMs = 0 } = (llm ?? {}) as Partial<LegSettings>;
+  if (fallbacks.length === 0 || hedgeAfterMs < FIRST_PART_LIMIT_MS) return;
+  refuse(['llm', 'hedge_after_ms'], `must be less than ${FIRST_PART_LIMIT_MS} beside fallbacks: a model that is silent for so long is left for the next one`);
+}
+
 /**
- * `settings.models` of an agent, and the organization's default: for each leg a vendor and its options, or a speech-to-speech model.
+ * `settings.models` of an agent: for each leg a vendor and its options, or a speech-to-speech model.
  * Strict: what a vendor does not know is refused with its path.
  */
 export const modelsSchema = z
-  .strictObject({
-    stt: createLegSchema('stt').optional().meta({ description: 'Speech-to-text.' }),
-    llm: createLanguageModelSchema()
-      .optional()
-      .meta({ description: 'Language model. Beside `realtime`: collects variables and answers written conversations.' }),
-    tts: createLegSchema('tts').optional().meta({ description: 'Text-to-speech. Beside `realtime`: speaks fixed words.' }),
-    realtime: createVendorSchema('realtime', { fallbacks: refused('a speech-to-speech model has no fallbacks: remove it') })
-      .optional()
-      .meta({ description: 'Speech-to-speech model: hears, answers and speaks in place of the three legs.' }),
-  })
-  .refine(({ realtime, stt }) => realtime === undefined || stt === undefined, {
-    path: ['stt'],
-    error: 'a speech-to-speech model (realtime) hears by itself: remove stt',
-  })
-  .refine(({ llm }) => !isHedgedTooLate(llm as LegSettings | undefined), {
-    path: ['llm', 'hedge_after_ms'],
-    error: `must be less than ${FIRST_PART_LIMIT_MS} beside fallbacks: a model that is silent for so long is left for the next one`,
-  });
+  .strictObject({ ...legs, embeddings: refused('documents are the organization’s: set embeddings in its default_models (PUT /organization/limits)') })
+  .superRefine(checkTogether);
 
-const isHedgedTooLate = (llm: LegSettings | undefined): boolean =>
-  (llm?.fallbacks ?? []).length > 0 && (llm?.hedge_after_ms ?? 0) >= FIRST_PART_LIMIT_MS;
+/** The organization's default of the same shape, with `embeddings`. */
+export const organizationModelsSchema = z.strictObject({ ...legs, embeddings }).superRefine(checkTogether);
 
-/** Every problem of a `settings.models` value at once; empty where it is valid. `undefined` and `null` choose nothing and are valid. */
-export function problemsOfModels(models: unknown): readonly ModelsProblem[] {
-  const parsed = modelsSchema.safeParse(models ?? {});
+function problemsOf(models: unknown, schema: z.ZodType): readonly ModelsProblem[] {
+  const parsed = schema.safeParse(models ?? {});
   if (parsed.success) return [];
   return parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
@@ -111,3 +123,9 @@ export function problemsOfModels(models: unknown): readonly ModelsProblem[] {
       : [{ path: issue.path.join('.'), message: issue.message }],
   );
 }
+
+/** Every problem of a `settings.models` value at once; empty where it is valid. `undefined` and `null` choose nothing and are valid. */
+export const problemsOfModels = (models: unknown): readonly ModelsProblem[] => problemsOf(models, modelsSchema);
+
+/** {@link problemsOfModels} of an organization's default. */
+export const problemsOfOrganizationModels = (models: unknown): readonly ModelsProblem[] => problemsOf(models, organizationModelsSchema);

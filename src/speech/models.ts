@@ -9,7 +9,15 @@ import { createLineup, type Candidate, type Fallover, type Lineup } from './fall
 import { createFallbackSpeechToText } from './fallback/speech-to-text.js';
 import { createFallbackTextToSpeech } from './fallback/text-to-speech.js';
 import { meterLanguageModel, meterSpeechToText, meterTextToSpeech } from './metered.js';
-import { modelsSchema, problemsOfModels, type LegSettings, type ModelsSettings, type VendorSettings } from './models-schema.js';
+import {
+  modelsSchema,
+  organizationModelsSchema,
+  problemsOfModels,
+  problemsOfOrganizationModels,
+  type LegSettings,
+  type ModelsSettings,
+  type VendorSettings,
+} from './models-schema.js';
 import { probes, type LegProducts } from './probes.js';
 import { findVendor, vendorsOf } from './registry.js';
 import type { LanguageModel } from './language-model.js';
@@ -20,7 +28,7 @@ import { createVendorContext, envValue, type Environment, type VendorCredential,
 import type { CascadedLeg, Leg, VendorLeg, VendorModule } from './vendor.js';
 import { createWorkMeter, type WorkMeter } from './work-meter.js';
 
-export { modelsSchema, problemsOfModels, type ModelsProblem, type ModelsSettings } from './models-schema.js';
+export { modelsSchema, organizationModelsSchema, problemsOfModels, type ModelsProblem, type ModelsSettings } from './models-schema.js';
 
 /** Stored credentials by vendor name. */
 export type VendorCredentials = Readonly<Record<string, VendorCredential | undefined>>;
@@ -94,10 +102,16 @@ interface Picks {
   readonly hedgeAfterMs?: number | undefined;
 }
 
-function parseModels(models: unknown, owner: string): ModelsSettings {
-  const [problem] = problemsOfModels(models);
+const parsers = {
+  agent: { schema: modelsSchema, problemsOf: problemsOfModels },
+  organization: { schema: organizationModelsSchema, problemsOf: problemsOfOrganizationModels },
+};
+
+function parseModels(models: unknown, owner: keyof typeof parsers): ModelsSettings {
+  const { schema, problemsOf } = parsers[owner];
+  const [problem] = problemsOf(models);
   // The vendors' schemas are a list: the compiler does not see what they have in common.
-  if (problem === undefined) return modelsSchema.parse(models ?? {}) as ModelsSettings;
+  if (problem === undefined) return schema.parse(models ?? {}) as ModelsSettings;
   throw new AgentStreamError('workflow-invalid', { message: `The ${owner}’s models are not valid: ${problem.path} ${problem.message}` });
 }
 

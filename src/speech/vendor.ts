@@ -1,6 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import type { z } from 'zod';
 import type { Clock } from '../base/clock.js';
+import type { EmbeddingModel } from './embedding-model.js';
 import type { LanguageModel } from './language-model.js';
 import type { RealtimeModel } from './realtime-model.js';
 import type { SpeechToText } from './speech-to-text.js';
@@ -46,4 +47,6 @@ export interface VendorModule {
   readonly llm?: VendorLeg<LanguageModel>;
   readonly tts?: VendorLeg<TextToSpeech>;
   readonly realtime?: VendorLeg<RealtimeModel>;
+  /** For documents: no leg of a call, chosen by the organization. */
+  readonly embeddings?: VendorLeg<EmbeddingModel>;
 }

@@ -1,16 +1,35 @@
-import { and, asc, desc, eq, gte, inArray, lt } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, isNull, lt } from 'drizzle-orm';
 import { AgentStreamError } from '../base/errors.js';
 import { isUuid, uuidv7 } from '../base/ids.js';
 import type { Database } from './database.js';
 import { storableText } from './encode-json.js';
 import { decodeIdCursor, pageLimit, toPage } from './page.js';
-import { documentChunks, documents } from './schema.js';
-import type { DocumentStore } from './store.js';
+import { queueEmbedding } from './embeddings.js';
+import { documentChunks, documentEmbeddings, documents, documentVectors } from './schema.js';
+import type { DocumentEmbedding, DocumentStore, KnowledgeDocument } from './store.js';
 
 /** Documents of an organization. */
 const MAX_DOCUMENTS = 1000;
 /** Rows of one INSERT: PostgreSQL takes 65,535 parameters. */
 const ROWS_PER_INSERT = 1000;
+
+const withEmbedding = { document: documents, embedding: documentEmbeddings };
+
+interface Row {
+  readonly document: typeof documents.$inferSelect;
+  readonly embedding: typeof documentEmbeddings.$inferSelect | null;
+}
+
+function embeddingOf({ status, vendor, model, dimensions, embeddedChunks, failureCode, failureMessage }: NonNullable<Row['embedding']>): DocumentEmbedding {
+  return {
+    status: status === 'pending' ? 'processing' : status,
+    model: vendor === null || model === null ? null : { vendor, model, dimensions },
+    embeddedChunks,
+    failure: failureCode === null ? null : { code: failureCode, message: failureMessage ?? '' },
+  };
+}
+
+const toDocument = ({ document, embedding }: Row): KnowledgeDocument => ({ ...document, embedding: embedding === null ? null : embeddingOf(embedding) });
 
 /** Documents in PostgreSQL. */
 export function createDocumentStore({ orm, callerOrm, clock }: Database): DocumentStore {
@@ -37,7 +56,8 @@ export function createDocumentStore({ orm, callerOrm, clock }: Database): Docume
         for (let from = 0; from < rows.length; from += ROWS_PER_INSERT) {
           await transaction.insert(documentChunks).values(rows.slice(from, from + ROWS_PER_INSERT));
         }
-        return row;
+        const isQueued = await queueEmbedding(transaction, uuid);
+        return { ...row, embedding: isQueued ? { status: 'processing' as const, model: null, embeddedChunks: 0, failure: null } : null };
       });
     },
 
@@ -46,27 +66,35 @@ export function createDocumentStore({ orm, callerOrm, clock }: Database): Docume
       const limit = pageLimit(request);
       const before = decodeIdCursor(request);
       const rows = await orm
-        .select()
+        .select(withEmbedding)
         .from(documents)
+        .leftJoin(documentEmbeddings, eq(documentEmbeddings.documentUuid, documents.uuid))
         .where(and(eq(documents.organizationId, organizationId), before === null ? undefined : lt(documents.uuid, before)))
         .orderBy(desc(documents.uuid))
         .limit(limit + 1);
-      return toPage(rows, limit, ({ uuid }) => [uuid]);
+      return toPage(rows.map(toDocument), limit, ({ uuid }) => [uuid]);
     },
 
     async get(organizationId, uuid) {
       if (!isUuid(organizationId) || !isUuid(uuid)) return null;
-      return (await orm.select().from(documents).where(isDocument(organizationId, uuid)))[0] ?? null;
+      const [row] = await orm
+        .select(withEmbedding)
+        .from(documents)
+        .leftJoin(documentEmbeddings, eq(documentEmbeddings.documentUuid, documents.uuid))
+        .where(isDocument(organizationId, uuid));
+      return row === undefined ? null : toDocument(row);
     },
 
     async find(organizationId, uuids) {
       const asked = uuids.filter(isUuid);
       if (!isUuid(organizationId) || asked.length === 0) return [];
-      return callerOrm
-        .select()
+      const rows = await callerOrm
+        .select(withEmbedding)
         .from(documents)
+        .leftJoin(documentEmbeddings, eq(documentEmbeddings.documentUuid, documents.uuid))
         .where(and(eq(documents.organizationId, organizationId), inArray(documents.uuid, asked)))
         .orderBy(asc(documents.uuid));
+      return rows.map(toDocument);
     },
 
     async chunks(organizationId, uuid, { position = 0, limit } = {}) {
@@ -79,6 +107,23 @@ export function createDocumentStore({ orm, callerOrm, clock }: Database): Docume
         .where(and(isDocument(organizationId, uuid), gte(at, position)))
         .orderBy(asc(at));
       return limit === undefined ? query : query.limit(limit);
+    },
+
+    async vectors(organizationId, uuid, { vendor, model, dimensions }, { position, limit }) {
+      if (!isUuid(organizationId) || !isUuid(uuid)) return [];
+      const isOfModel = and(
+        eq(documentEmbeddings.vendor, vendor),
+        eq(documentEmbeddings.model, model),
+        dimensions === null ? isNull(documentEmbeddings.dimensions) : eq(documentEmbeddings.dimensions, dimensions),
+      );
+      return callerOrm
+        .select({ position: documentVectors.position, vector: documentVectors.vector })
+        .from(documentVectors)
+        .innerJoin(documentEmbeddings, and(eq(documentEmbeddings.documentUuid, documentVectors.documentUuid), isOfModel))
+        .innerJoin(documents, eq(documents.uuid, documentVectors.documentUuid))
+        .where(and(isDocument(organizationId, uuid), eq(documentEmbeddings.embeddedChunks, documents.chunkCount), gte(documentVectors.position, position)))
+        .orderBy(asc(documentVectors.position))
+        .limit(limit);
     },
 
     async delete(organizationId, uuid) {

@@ -11,6 +11,7 @@ import { afterCall } from './migrations/0006-after-call.js';
 import { chats } from './migrations/0007-chats.js';
 import { credentials } from './migrations/0008-credentials.js';
 import { audioClips } from './migrations/0009-audio-clips.js';
+import { embeddings } from './migrations/0010-embeddings.js';
 import { queueLogger } from './queue-logger.js';
 
 /** In order, never changed once released. */
@@ -24,6 +25,7 @@ const migrations: readonly { readonly id: string; readonly sql: string }[] = [
   { id: '0007-chats', sql: chats },
   { id: '0008-credentials', sql: credentials },
   { id: '0009-audio-clips', sql: audioClips },
+  { id: '0010-embeddings', sql: embeddings },
 ];
 
 /** Advisory lock under which one node at a time migrates a database. */

@@ -11,6 +11,7 @@ import { migrate } from './migrate.js';
 import { openNotifications } from './notifications.js';
 import { createAudioClipStore } from './audio-clips.js';
 import { createDocumentStore } from './documents.js';
+import { createEmbeddingStore } from './embeddings.js';
 import { createQuotaStore } from './quotas.js';
 import { createRefusalStore } from './refusals.js';
 import { createRunStore } from './runs.js';
@@ -58,6 +59,7 @@ export async function openStore(options: {
       webhookDeliveries: translatingErrors(createWebhookDeliveryStore(database, secrets)),
       documents: translatingErrors(createDocumentStore(database)),
       audioClips: translatingErrors(createAudioClipStore(database)),
+      embeddings: translatingErrors(createEmbeddingStore(database)),
       notifications: {
         notify: (channel, payload) =>
           listener.notify(channel, payload).catch((error: unknown) => {

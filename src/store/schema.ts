@@ -202,3 +202,30 @@ export const audioClips = pgTable('audio_clips', {
   audio: bytes('audio').notNull(),
   createdAt: createdAt(),
 });
+/** Which documents have vectors, or are to have them. The work on them is written by hand (embeddings.ts). */
+export const documentEmbeddings = pgTable('document_embeddings', {
+  documentUuid: uuid('document_uuid').primaryKey(),
+  status: text('status').$type<'pending' | 'ready' | 'failed'>().notNull(),
+  lane: text('lane').notNull(),
+  vendor: text('vendor'),
+  model: text('model'),
+  dimensions: integer('dimensions'),
+  embeddedChunks: integer('embedded_chunks').notNull(),
+  tries: integer('tries').notNull(),
+  nextAttemptAt: time('next_attempt_at'),
+  claim: uuid('claim'),
+  claimedUntil: time('claimed_until'),
+  failureCode: text('failure_code'),
+  failureMessage: text('failure_message'),
+});
+
+/** Vectors of documents' parts. */
+export const documentVectors = pgTable(
+  'document_vectors',
+  {
+    documentUuid: uuid('document_uuid').notNull(),
+    position: integer('position').notNull(),
+    vector: bytes('vector').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.documentUuid, table.position] })],
+);

@@ -4,7 +4,7 @@ import type { AudioClipStore } from './contract/audio-clips.js';
 import type { AgentStore } from './contract/agents.js';
 import type { ChatStore } from './contract/chats.js';
 import type { CredentialStore, TelephonyConfigStore, VendorCredentialStore } from './contract/credentials.js';
-import type { DocumentStore } from './contract/documents.js';
+import type { DocumentStore, EmbeddingStore } from './contract/documents.js';
 import type { Notifications } from './contract/notifications.js';
 import type { QuotaStore } from './contract/quotas.js';
 import type { RefusalStore } from './contract/refusals.js';
@@ -44,6 +44,7 @@ export interface Store {
   readonly webhookDeliveries: WebhookDeliveryStore;
   readonly documents: DocumentStore;
   readonly audioClips: AudioClipStore;
+  readonly embeddings: EmbeddingStore;
   readonly notifications: Notifications;
   /** Queries sent since the store opened: the flood test counts them. */
   readonly queryCount: () => number;

@@ -72,6 +72,16 @@ export interface Citation {
   readonly score: number;
 }
 
+/** What a search of documents came to. */
+export interface Retrieval {
+  /** Empty where it found nothing. */
+  readonly citations: readonly Citation[];
+  /** `fused`: by words and embeddings; `lexical`: by words alone. */
+  readonly ranking: 'lexical' | 'fused';
+  /** What the embedding model failed with, so that it went by words alone; null: nothing failed. */
+  readonly failure: { readonly vendor: string | null; readonly model: string | null; readonly code: string; readonly message: string } | null;
+}
+
 /** What one call of a tool came to. */
 export interface ToolResult {
   readonly toolCallId: string;
@@ -79,8 +89,8 @@ export interface ToolResult {
   readonly text: string;
   readonly isError: boolean;
   readonly followUp?: ToolFollowUp | undefined;
-  /** Set by a search of documents; empty where it found nothing. */
-  readonly citations?: readonly Citation[] | undefined;
+  /** Set by a search of documents. */
+  readonly retrieval?: Retrieval | undefined;
 }
 
 /** A call that is ready to run. */

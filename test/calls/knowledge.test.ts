@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createKnowledgeBase } from '../../src/knowledge/knowledge.js';
 import { memoryDocuments } from '../support/documents/memory-documents.js';
+import { memoryKnowledge } from '../support/documents/memory-knowledge.js';
 import { expectCleanEnd } from '../support/virtual/call-invariants.js';
 import { afterGreeting, goodbyePasses, messagesOf } from '../support/virtual/scenes.js';
 import { GREETING, type VirtualCallOptions } from '../support/virtual/virtual-call.js';
@@ -14,7 +14,7 @@ const search = 'retrieve_from_knowledge_base';
 
 /** A call past its greeting whose agent has a handbook to search and rules to know. */
 async function withDocuments(passes: NonNullable<VirtualCallOptions['passes']>) {
-  const knowledge = createKnowledgeBase(source);
+  const knowledge = memoryKnowledge(source);
   // Indexing takes real time, which a call in virtual time does not have.
   await knowledge.search('org', ['handbook'], { text: 'ready' });
   return afterGreeting({
@@ -36,6 +36,7 @@ describe('documents in a call', () => {
     expect(call.eventsOf('knowledge-retrieved').map(({ data }) => data)).toEqual([
       {
         tool_call_id: 'call-1-0',
+        ranking: 'lexical',
         citations: [{ document_uuid: 'handbook', document_name: 'handbook.md', heading: ['Returns'], page: 7, position: 0, score: expect.any(Number) as number }],
       },
     ]);

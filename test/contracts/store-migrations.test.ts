@@ -18,7 +18,7 @@ describe('migrations', () => {
     const stores = await Promise.all(
       Array.from({ length: 5 }, () => openStore({ poolConfig: database.poolConfig, secretKey, clock: systemClock, log, maxConnections: 1 })),
     );
-    const ids = ['0001-initial', '0002-recording-retention', '0003-webhooks', '0004-tools', '0005-documents', '0006-after-call', '0007-chats', '0008-credentials', '0009-audio-clips'];
+    const ids = ['0001-initial', '0002-recording-retention', '0003-webhooks', '0004-tools', '0005-documents', '0006-after-call', '0007-chats', '0008-credentials', '0009-audio-clips', '0010-embeddings'];
     expect(applied).toEqual(ids.map((migration) => ({ migration })));
     expect(await stores[4]?.accounts.isEmpty()).toBe(true);
     await Promise.all(stores.map((store) => store.close()));

@@ -5,11 +5,11 @@ import { createChatDesk } from '../../src/call/chat-desk.js';
 import { systemClock } from '../../src/base/clock.js';
 import { createKnowledgeResolver } from '../../src/call/knowledge-resolver.js';
 import { createModelResolver } from '../../src/call/resolvers.js';
-import { createKnowledgeBase } from '../../src/knowledge/knowledge.js';
 import { readEvaluationFile } from '../../src/cli/evaluation/scenario-file.js';
 import { openStubs } from '../../src/cli/evaluation/stubs.js';
 import { edge, node } from '../support/workflow-call.js';
 import { startApi, type ApiTest } from './api-harness.js';
+import { memoryKnowledge } from '../support/documents/memory-knowledge.js';
 
 let api: ApiTest;
 const asked: string[] = [];
@@ -145,7 +145,7 @@ describe('a conversation in writing', () => {
     const agentUuid = await createAgent(reception);
     const { json, path } = await openChat(agentUuid);
     const place = { organizationId: api.alice.organizationId, agentUuid, id: String(json['id']) };
-    const knowledge = createKnowledgeBase(api.store.documents);
+    const knowledge = memoryKnowledge(api.store.documents);
     const other = createChatDesk({
       store: api.store,
       models: createModelResolver({ store: api.store, env: {}, clock: systemClock, fetch }),

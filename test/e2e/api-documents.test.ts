@@ -124,6 +124,7 @@ describe('the command line', () => {
     const found = await cli('search', 'return a bicycle', '--document', uuid);
     expect(found.stdout).toMatch(/^support-handbook\.md › Wheels and Gears: handbook for the phone › Returns and refunds \(\d/);
     expect(await cli('search', 'football championship')).toMatchObject({ exitCode: 0, stdout: '', stderr: 'Nothing fits.\n' });
+    expect(await cli('embed')).toMatchObject({ exitCode: 4, stderr: expect.stringMatching(/default_models\.embeddings.*has no embedding model/) as string });
     expect((await cli('remove', uuid)).stdout).toBe('Deleted\n');
     expect((await cli('list')).stdout).not.toContain(uuid);
   });
@@ -143,6 +144,18 @@ describe('a search', () => {
     expect([theirs.status, theirs.json['errors']]).toEqual([422, [{ path: 'document_uuids.0', message: 'there is no such document' }]]);
     expect((await api.request('DELETE', `/api/v1/documents/${uuid}`)).status).toBe(204);
     expect((await api.request('POST', '/api/v1/documents/search', { body })).status).toBe(422);
+  });
+
+  it('looks at no more text than a node may search: the newest, where nothing is named', async () => {
+    const { organizationId, key } = api.bob;
+    const fields = { name: 'Large.txt', mimeType: 'text/plain', sizeBytes: 1, mode: 'retrieval' as const, textLength: 1_500_000 };
+    const uuids = [];
+    for (const text of ['older wombat', 'newer wombat']) uuids.push((await api.store.documents.create(organizationId, fields, [{ position: 0, heading: [], page: null, text }])).uuid);
+    const search = (body: object) => api.request('POST', '/api/v1/documents/search', { body: { query: 'wombat', ...body }, key });
+    expect((await search({})).json.items?.map(({ text }) => text)).toEqual(['newer wombat']);
+    expect((await search({ document_uuids: uuids })).json['errors']).toEqual([
+      { path: 'document_uuids', message: 'hold 3000000 characters; 2000000 are searched at once', cure: 'Name fewer.' },
+    ]);
   });
 
   it('leaves its words out of the log', async () => {

@@ -21,8 +21,9 @@ import type { AppServices } from '../../src/http/services.js';
 import { openSetup } from '../../src/http/setup.js';
 import { testCredential } from '../../src/speech/credential-test.js';
 import { createFileReader } from '../../src/knowledge/file-reader.js';
+import { createIndexThread } from '../../src/knowledge/index-thread.js';
 import { createKnowledgeBase } from '../../src/knowledge/knowledge.js';
-import { modelsSchema } from '../../src/speech/models-schema.js';
+import { modelsSchema, organizationModelsSchema } from '../../src/speech/models-schema.js';
 import { vendors } from '../../src/speech/registry.js';
 import type { Run, RunCommand, Store } from '../../src/store/store.js';
 import type { ProviderControl, TransferProgress } from '../../src/telephony/provider.js';
@@ -149,16 +150,17 @@ export async function startApi(options: ApiTestOptions = {}): Promise<ApiTest> {
   let url = '';
   const setup = await openSetup(store.accounts);
   const control = { testCredential: options.testCredential ?? (async () => 'The domain answered.') } as unknown as ProviderControl;
-  const knowledge = createKnowledgeBase(store.documents);
+  const models = createModelResolver({ store, env: {}, clock: systemClock, fetch, egress: config.allowPrivateNetworks ? undefined : createGuardedEgress() });
+  const host = createIndexThread(systemClock);
+  const knowledge = createKnowledgeBase({ source: store.documents, host, clock: systemClock, embeddingsOf: (organizationId) => models.embeddingsOf(organizationId, { isFresh: true }) });
   const toolsOf: AppServices['toolsOf'] = (organizationId) =>
     createToolRunner({
       clock: systemClock,
       fetch: options.toolFetch ?? createGuardedEgress().fetch,
       credentialOf: (uuid) => store.tools.credentialOf(organizationId, uuid),
-      searchDocuments: (uuids, text) => knowledge.search(organizationId, uuids, { text }),
+      searchDocuments: (uuids, text, signal) => knowledge.search(organizationId, uuids, { text, signal }),
       onFault: (error) => log.error('A tool broke', { error: String(error) }),
     });
-  const models = createModelResolver({ store, env: {}, clock: systemClock, fetch, egress: createGuardedEgress() });
   const services: AppServices = {
     config,
     version: '0.0.0-test',
@@ -169,7 +171,7 @@ export async function startApi(options: ApiTestOptions = {}): Promise<ApiTest> {
     vendors: vendors.map(({ name, apiKeyEnv }) => ({ name, needsKey: apiKeyEnv !== null })),
     testVendorKey: (vendor, credential, signal) =>
       testCredential(vendor, credential, { env: {}, clock: systemClock, fetch, egress: config.allowPrivateNetworks ? undefined : createGuardedEgress() }, signal),
-    agentRules: createAgentRules(modelsSchema),
+    agentRules: createAgentRules({ agent: modelsSchema, organization: organizationModelsSchema }),
     liveCalls: {
       maxCalls: 100,
       activeCount: () => 3,
@@ -218,6 +220,7 @@ export async function startApi(options: ApiTestOptions = {}): Promise<ApiTest> {
     request: (method, path, request) => send(`${url}${path}`, method, { key: alice.key, ...request }),
     async close() {
       await server.close();
+      await host.close();
       await dispose();
       await rm(dataDir, { recursive: true, force: true });
     },

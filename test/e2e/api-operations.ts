@@ -309,6 +309,7 @@ export const operations: readonly Operation[] = [
     body: { query: 'When are you open?' },
     check: ({ json }) => expect(json.items).toMatchObject([{ document_name: 'Handbook.txt', page: 2, position: 0, text: 'Open from nine to five.' }]),
   }),
+  operation('POST /api/v1/documents/embed', 422, { check: ({ json }) => expect(json['errors']).toMatchObject([{ path: 'default_models.embeddings' }]) }),
   operation('DELETE /api/v1/documents/{uuid}', 204, { path: (world) => `/api/v1/documents/${world.documentUuid}` }),
   operation('POST /api/v1/audio-clips', 201, {
     path: () => '/api/v1/audio-clips?name=Jingle&transcript=Ding%20dong',

@@ -1,7 +1,7 @@
 import { deadlineSignal, type Clock } from '../../base/clock.js';
 import { AgentStreamError } from '../../base/errors.js';
 import type { ToolCall, ToolResult, Variables } from '../../workflow/engine.js';
-import type { Passage } from '../../knowledge/search-index.js';
+import type { SearchResult } from '../../knowledge/knowledge.js';
 import type { CallableTool } from '../../workflow/tools/callable-tool.js';
 import { openToolServers, type ServerNews } from '../mcp/tool-servers.js';
 import { toolKinds } from './registry.js';
@@ -30,12 +30,14 @@ export interface ToolPorts {
   /** The credential of a stored tool, opened at the moment it is sent. */
   readonly credentialOf: (toolUuid: string) => Promise<Readonly<Record<string, unknown>> | null>;
   /** Searches documents of the organization. Default: there are none. */
-  readonly searchDocuments?: (documentUuids: readonly string[], query: string) => Promise<readonly Passage[]>;
+  readonly searchDocuments?: (documentUuids: readonly string[], query: string, signal: AbortSignal) => Promise<SearchResult>;
   /** A tool broke by a fault of this program. Must not throw. */
   readonly onFault: (error: unknown) => void;
   /** Default: all there are. */
   readonly kinds?: Readonly<Record<string, ToolKind>>;
 }
+
+const foundNothing = (): Promise<SearchResult> => Promise.resolve({ passages: [], ranking: 'lexical', failure: null });
 
 const failed = (text: string): ToolOutcome => ({ text: `Error: ${text}`, isError: true });
 
@@ -53,7 +55,7 @@ function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 /** Creates the runner. */
 export function createToolRunner(ports: ToolPorts): ToolRunner {
-  const { clock, fetch, credentialOf, searchDocuments = () => Promise.resolve([]), onFault, kinds = toolKinds } = ports;
+  const { clock, fetch, credentialOf, searchDocuments = foundNothing, onFault, kinds = toolKinds } = ports;
 
   async function attempt({ tool, arguments: given }: ToolCall, { signal, variables, servers }: RunContext): Promise<ToolOutcome> {
     const kind = Object.hasOwn(kinds, tool.kind) ? kinds[tool.kind] : undefined;
@@ -90,7 +92,7 @@ export function createToolRunner(ports: ToolPorts): ToolRunner {
         if (!isTold && !signal.aborted) onFault(error);
         outcome = failed(isTold ? error.message : 'the tool failed.');
       }
-      return { toolCallId: call.id, text: cut(outcome.text), isError: outcome.isError, followUp: outcome.followUp, citations: outcome.citations };
+      return { toolCallId: call.id, text: cut(outcome.text), isError: outcome.isError, followUp: outcome.followUp, retrieval: outcome.retrieval };
     },
     connect: (servers, signal, onNews) => openToolServers(servers, signal, onNews, { clock, fetch, credentialOf }),
   };

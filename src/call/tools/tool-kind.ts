@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js';
-import type { Passage } from '../../knowledge/search-index.js';
-import type { Citation, ToolFollowUp, Variables } from '../../workflow/engine.js';
+import type { SearchResult } from '../../knowledge/knowledge.js';
+import type { Retrieval, ToolFollowUp, Variables } from '../../workflow/engine.js';
 
 /** What a tool gives the model, and what it wants to happen with the call. */
 export interface ToolOutcome {
@@ -8,8 +8,8 @@ export interface ToolOutcome {
   readonly text: string;
   readonly isError: boolean;
   readonly followUp?: ToolFollowUp | undefined;
-  /** What the text rests on. */
-  readonly citations?: readonly Citation[] | undefined;
+  /** What the text rests on; absent: nothing was looked up. */
+  readonly retrieval?: Retrieval | undefined;
 }
 
 /** The MCP servers of one call: one session each, open until the call ends. */
@@ -30,7 +30,7 @@ export interface ToolContext {
   /** Reaches where the egress guard allows and nowhere else. */
   readonly fetch: typeof fetch;
   /** The best passages of the organization's documents. */
-  readonly searchDocuments: (documentUuids: readonly string[], query: string) => Promise<readonly Passage[]>;
+  readonly searchDocuments: (documentUuids: readonly string[], query: string, signal: AbortSignal) => Promise<SearchResult>;
   /** The stored tool that is run; null: one that nodes have by themselves. */
   readonly toolUuid: string | null;
   /** The MCP servers of the call; null: there are none here. */

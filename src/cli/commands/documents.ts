@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { Option } from 'commander';
-import { documentShape, pageOf, passageShape, readAnswer } from '../api-shapes.js';
+import type { z } from 'zod';
+import { documentSearchShape, documentShape, pageOf, readAnswer } from '../api-shapes.js';
 import type { CliContext, RegisterCommand } from '../command.js';
 import { connect, withServerOption, type ConnectionOptions } from '../connection.js';
 import { formatTime } from '../format.js';
@@ -11,6 +12,7 @@ Examples:
   $ agent-stream documents add handbook.pdf prices.json
   $ agent-stream documents add --mode full opening-hours.md
   $ agent-stream documents search "return a bicycle"
+  $ agent-stream documents embed
   $ agent-stream documents remove 0198a7c2-…
 
 An agent's node names documents by UUID: document_uuids (docs/knowledge.md).
@@ -24,6 +26,12 @@ async function addFiles(paths: readonly string[], options: ConnectionOptions & {
     const { uuid, chunk_count: parts } = readAnswer(documentShape, answer, 'add document');
     context.output.line(`${uuid}  ${name}, ${parts} ${parts === 1 ? 'part' : 'parts'}`);
   }
+}
+
+/** How far the parts have vectors. */
+function embeddingText({ embedding, chunk_count: parts }: z.output<typeof documentShape>): string {
+  if (embedding === null) return '';
+  return embedding.status === 'processing' ? `${embedding.embedded_chunks} of ${parts}` : embedding.status;
 }
 
 /** Registers `documents` and its sub-commands. */
@@ -40,13 +48,14 @@ export const register: RegisterCommand = (command, context) => {
       const answer = await connect(options, context).request('GET', '/documents', { query: { limit: 200 } });
       if (options.json === true) return context.output.json(answer);
       context.output.table(
-        [{ title: 'UUID' }, { title: 'NAME' }, { title: 'MODE' }, { title: 'CHARACTERS', align: 'right' }, { title: 'PARTS', align: 'right' }, { title: 'CREATED (UTC)' }],
+        [{ title: 'UUID' }, { title: 'NAME' }, { title: 'MODE' }, { title: 'CHARACTERS', align: 'right' }, { title: 'PARTS', align: 'right' }, { title: 'EMBEDDING' }, { title: 'CREATED (UTC)' }],
         readAnswer(pageOf(documentShape), answer, 'list documents').items.map((document) => [
           document.uuid,
           document.name,
           document.mode,
           String(document.text_length),
           String(document.chunk_count),
+          embeddingText(document),
           formatTime(document.created_at),
         ]),
       );
@@ -59,7 +68,8 @@ export const register: RegisterCommand = (command, context) => {
       const body = { query, ...(options.document === undefined ? {} : { document_uuids: options.document }) };
       const answer = await connect(options, context).request('POST', '/documents/search', { body });
       if (options.json === true) return context.output.json(answer);
-      const { items } = readAnswer(pageOf(passageShape), answer, 'search documents');
+      const { items, failure } = readAnswer(documentSearchShape, answer, 'search documents');
+      if (failure !== null) context.output.note(`By words alone: ${failure.message} (${failure.code})`);
       if (items.length === 0) context.output.note('Nothing fits.');
       for (const { document_name: name, heading, page, score, text } of items) {
         const place = [name, ...heading].join(' › ');
@@ -67,6 +77,11 @@ export const register: RegisterCommand = (command, context) => {
         context.output.line(`${text}\n`);
       }
     });
+
+  withServerOption(command.command('embed').description('embed again what has no embeddings, or those of another model')).action(async (options: ConnectionOptions) => {
+    await connect(options, context).request('POST', '/documents/embed');
+    context.output.line('Queued: documents list shows how far it is');
+  });
 
   withServerOption(command.command('remove <uuid>').description('delete a document; agents that name it go on without it')).action(
     async (uuid: string, options: ConnectionOptions) => {

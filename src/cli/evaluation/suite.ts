@@ -50,7 +50,7 @@ export async function openSuite(
   const { settings } = parsed;
   const compiled = compileWorkflow(content.workflow_definition, { settings, tools: knownToolsOf(file.tools) });
   if (!compiled.ok) throw unusableAgent(file, compiled.problems);
-  const knowledge = await openLocalDocuments(file.documents);
+  const knowledge = await openLocalDocuments(file.documents, clock);
   const withDocuments = attachDocuments(compiled.graph, await knowledge.open('', documentUuidsOf(compiled.graph)));
   const graph = attachClips(withDocuments, attachedClips(file.clips));
   const stubs = openStubs(file.stubs, { clock, fetch });
@@ -58,7 +58,7 @@ export async function openSuite(
     clock,
     fetch: stubs.over(fetch),
     credentialOf: () => Promise.resolve(null),
-    searchDocuments: (uuids, query) => knowledge.search('', uuids, { text: query }),
+    searchDocuments: (uuids, text, signal) => knowledge.search('', uuids, { text, signal }),
     onFault: (error) => output.note(`A tool broke: ${error instanceof Error ? error.message : String(error)}`),
   });
   const only = options.only?.toLowerCase() ?? '';

@@ -38,7 +38,7 @@ const createBody = z.strictObject({
 
 const eventSchema = z
   .looseObject({ type: z.string() })
-  .describe('agent-said, node-entered, tool-called, tool-finished, functions-listed, tool-server-failed, knowledge-retrieved, tones-played, variables-extracted, extraction-failed, model-failed, transfer-requested, ended');
+  .describe('agent-said, node-entered, tool-called, tool-finished, functions-listed, tool-server-failed, embedding-failed, knowledge-retrieved, tones-played, variables-extracted, extraction-failed, model-failed, transfer-requested, ended');
 const turnSchema = z
   .object({
     number: z.number().int().describe('0 is the agent’s opening'),
@@ -87,7 +87,7 @@ function inputJson(input: ChatInput): z.output<typeof inputBody> {
 
 function eventJson(event: ChatEvent): z.output<typeof eventSchema> {
   if (event.type === 'tool-called') return { type: event.type, name: event.name, arguments: event.argumentsJson };
-  if (event.type === 'knowledge-retrieved') return { type: event.type, citations: event.citations.map(snakeCaseKeys) };
+  if (event.type === 'knowledge-retrieved') return { type: event.type, ranking: event.ranking, citations: event.citations.map(snakeCaseKeys) };
   return { ...snakeCaseKeys(event), type: event.type };
 }
 

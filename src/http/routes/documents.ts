@@ -1,16 +1,29 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { AgentStreamError } from '../../base/errors.js';
+import { asRecord, isRecord } from '../../base/json.js';
 import { fileFormats, formatOf } from '../../knowledge/format.js';
-import { MAX_FILE_BYTES } from '../../knowledge/limits.js';
-import { DEFAULT_PASSAGES, MAX_PASSAGES, MAX_QUERY_LENGTH, type Passage } from '../../knowledge/search-index.js';
-import type { DocumentChunk, KnowledgeDocument } from '../../store/store.js';
+import { DEFAULT_PASSAGES, MAX_FILE_BYTES, MAX_PASSAGES, MAX_QUERY_LENGTH, MAX_TEXT_LENGTH } from '../../knowledge/limits.js';
+import type { Passage } from '../../knowledge/passage-index.js';
+import type { DocumentChunk, DocumentEmbedding, KnowledgeDocument } from '../../store/store.js';
 import { principalOf } from '../auth.js';
 import { ProblemsError } from '../problems.js';
 import { found, listJson, nameSchema, noContent, pageJson, pageQuery, pageSchema, timeSchema } from '../schemas.js';
-import type { AppServices } from '../services.js';
+import type { AppServices, Problem } from '../services.js';
 
 const tags = ['Documents'];
+
+const failureSchema = z.object({ code: z.string(), message: z.string() });
+
+const embeddingSchema = z
+  .object({
+    status: z.enum(['processing', 'ready', 'failed']),
+    vendor: z.string().nullable().describe('Null until the first attempt'),
+    model: z.string().nullable(),
+    embedded_chunks: z.number().int().describe('Parts that have vectors'),
+    failure: failureSchema.nullable().describe('What the last attempt failed with; while `processing` it is tried again'),
+  })
+  .meta({ id: 'DocumentEmbedding' });
 
 const documentSchema = z
   .object({
@@ -21,6 +34,7 @@ const documentSchema = z
     mode: z.enum(['retrieval', 'full']),
     text_length: z.number().int().describe('Characters'),
     chunk_count: z.number().int(),
+    embedding: embeddingSchema.nullable().describe('Null: it is searched by words alone, or not searched'),
     created_at: timeSchema,
   })
   .meta({ id: 'Document' });
@@ -41,6 +55,14 @@ const passageSchema = z
   })
   .meta({ id: 'Passage' });
 
+const searchAnswerSchema = z
+  .object({
+    ...pageSchema(passageSchema).shape,
+    ranking: z.enum(['lexical', 'fused']).describe('`fused`: by words and embeddings'),
+    failure: failureSchema.extend({ vendor: z.string().nullable(), model: z.string().nullable() }).nullable().describe('Why it is not `fused` although there is an embedding model'),
+  })
+  .meta({ id: 'DocumentSearch' });
+
 /** Documents that one search may ask. */
 const MAX_SEARCHED_DOCUMENTS = 100;
 
@@ -57,11 +79,19 @@ const detailQuery = z.strictObject({
 });
 const searchBody = z.strictObject({
   query: z.string().trim().min(1).max(MAX_QUERY_LENGTH),
-  document_uuids: z.array(z.guid()).min(1).max(MAX_SEARCHED_DOCUMENTS).optional().describe('Left out: the newest'),
+  document_uuids: z.array(z.guid()).min(1).max(MAX_SEARCHED_DOCUMENTS).optional().describe('Left out: the newest, as many as may be searched at once'),
   limit: z.int().min(1).max(MAX_PASSAGES).default(DEFAULT_PASSAGES),
 });
 
 const mediaTypes = Object.values(fileFormats).map(({ mimeType }) => mimeType);
+
+const embeddingJson = ({ status, model, embeddedChunks, failure }: DocumentEmbedding): z.output<typeof embeddingSchema> => ({
+  status,
+  vendor: model?.vendor ?? null,
+  model: model?.model ?? null,
+  embedded_chunks: embeddedChunks,
+  failure,
+});
 
 function documentJson(document: KnowledgeDocument): z.output<typeof documentSchema> {
   return {
@@ -72,6 +102,7 @@ function documentJson(document: KnowledgeDocument): z.output<typeof documentSche
     mode: document.mode,
     text_length: document.textLength,
     chunk_count: document.chunkCount,
+    embedding: document.embedding === null ? null : embeddingJson(document.embedding),
     created_at: document.createdAt.toISOString(),
   };
 }
@@ -84,6 +115,20 @@ const passageJson = (passage: Passage): z.output<typeof passageSchema> => ({
   ...chunkJson(passage),
   score: passage.score,
 });
+
+/** As many as a node may search. */
+function newestThatFit(newest: readonly KnowledgeDocument[]): readonly string[] {
+  let textLength = 0;
+  return newest.filter((document) => (textLength += document.textLength) <= MAX_TEXT_LENGTH).map(({ uuid }) => uuid);
+}
+
+function problemsOfSearch(asked: readonly string[], found: readonly KnowledgeDocument[]): readonly Problem[] {
+  const known = new Set(found.map(({ uuid }) => uuid));
+  const missing = asked.flatMap((uuid, index) => (known.has(uuid.toLowerCase()) ? [] : [{ path: `document_uuids.${index}`, message: 'there is no such document' }]));
+  const textLength = found.reduce((sum, document) => sum + document.textLength, 0);
+  if (textLength <= MAX_TEXT_LENGTH) return missing;
+  return [...missing, { path: 'document_uuids', message: `hold ${textLength} characters; ${MAX_TEXT_LENGTH} are searched at once`, cure: 'Name fewer.' }];
+}
 
 /** A signal that fires when the client goes away before its answer. */
 function clientSignal(socket: NodeJS.EventEmitter): AbortSignal {
@@ -139,15 +184,27 @@ export function documentRoutes(services: AppServices): FastifyPluginAsyncZod {
       return reply.code(204).send();
     });
 
-    const searching = { body: searchBody, response: { 200: pageSchema(passageSchema) } };
+    const embedding = { response: { 202: z.object({}) } };
+    const embedSummary = 'Embed again what has no vectors, or those of another model; a change of the model does so by itself';
+    app.post('/documents/embed', { schema: { tags, summary: embedSummary, ...embedding } }, async (request, reply) => {
+      const { organizationId } = principalOf(request);
+      const { defaultModels } = found(await store.accounts.getOrganization(organizationId));
+      if (!isRecord(asRecord(defaultModels)['embeddings'])) {
+        throw new ProblemsError('invalid-request', [{ path: 'default_models.embeddings', message: 'the organization has no embedding model', cure: 'Set it with PUT /organization/limits.' }]);
+      }
+      await store.embeddings.queueAll(organizationId);
+      return reply.code(202).send({});
+    });
+
+    const searching = { body: searchBody, response: { 200: searchAnswerSchema } };
     app.post('/documents/search', { schema: { tags, summary: 'Search documents as an agent would', ...searching } }, async (request) => {
       const { organizationId } = principalOf(request);
       const { query, limit, document_uuids: asked } = request.body;
-      const uuids = asked ?? (await store.documents.list(organizationId, { limit: MAX_SEARCHED_DOCUMENTS })).items.map(({ uuid }) => uuid);
-      const known = new Set((await store.documents.find(organizationId, uuids)).map(({ uuid }) => uuid));
-      const problems = uuids.flatMap((uuid, index) => (known.has(uuid.toLowerCase()) ? [] : [{ path: `document_uuids.${index}`, message: 'there is no such document' }]));
+      const uuids = asked === undefined ? newestThatFit((await store.documents.list(organizationId, { limit: MAX_SEARCHED_DOCUMENTS })).items) : asked;
+      const problems = asked === undefined ? [] : problemsOfSearch(asked, await store.documents.find(organizationId, asked));
       if (problems.length > 0) throw new ProblemsError('invalid-request', problems);
-      return listJson(await knowledge.search(organizationId, uuids, { text: query, limit }), passageJson);
+      const { passages, ranking, failure } = await knowledge.search(organizationId, uuids, { text: query, limit });
+      return { ...listJson(passages, passageJson), ranking, failure };
     });
   };
 }

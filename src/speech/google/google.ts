@@ -4,6 +4,7 @@ import { createAiSdkModel } from '../ai-sdk/ai-sdk-model.js';
 import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
+import { googleEmbeddings } from './embeddings.js';
 import { readErrorDetails } from './error-details.js';
 import { geminiLive } from './live/live.js';
 import { googleSettingsSchema, thinkingConfigOf, type GoogleSettings } from './settings.js';
@@ -48,4 +49,5 @@ export const google: VendorModule = {
   baseUrl: { env: 'GOOGLE_GEMINI_BASE_URL', default: 'https://generativelanguage.googleapis.com' },
   llm: languageModel,
   realtime: geminiLive,
+  embeddings: googleEmbeddings,
 };

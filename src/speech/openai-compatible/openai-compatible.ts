@@ -3,6 +3,7 @@ import { createAiSdkModel } from '../ai-sdk/ai-sdk-model.js';
 import { endpointUrl } from '../ai-sdk/endpoint-url.js';
 import type { LanguageModel } from '../language-model.js';
 import type { VendorContext, VendorLeg, VendorModule } from '../vendor.js';
+import { openaiEmbeddings } from './embeddings.js';
 import { openaiRealtime } from './speech-to-speech/speech-to-speech.js';
 import { openaiCompatibleSettingsSchema, type OpenaiCompatibleSettings } from './settings.js';
 import { openaiSpeechToText } from './speech-to-text.js';
@@ -55,4 +56,5 @@ export const openaiCompatible: VendorModule = {
   llm: languageModel,
   tts: openaiTextToSpeech,
   realtime: openaiRealtime,
+  embeddings: openaiEmbeddings,
 };
