@@ -8,6 +8,7 @@ import type { Run } from '../../src/store/store.js';
 import { startCallServer, type CallServer } from '../support/call-server.js';
 import { hearBuiltinVoice, speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
 import type { ResponseScript } from '../support/fakes/openai-speech-response.js';
+import { startFakeGeminiLive, type FakeGeminiLive } from '../support/fakes/gemini-live.js';
 import { startFakeOpenaiSpeech, type FakeOpenaiSpeech, type RealtimeFault } from '../support/fakes/openai-speech-to-speech.js';
 import { edge, node } from '../support/workflow-call.js';
 
@@ -28,6 +29,8 @@ const workflow = {
 
 let server: CallServer;
 let fake: FakeOpenaiSpeech;
+/** The vendor that takes over. */
+let spare: FakeGeminiLive;
 /** What the model does in the call of a test. */
 let scripts: readonly ResponseScript[] = [];
 let say: ((text: string) => ResponseScript) | undefined;
@@ -52,11 +55,20 @@ beforeAll(async () => {
       return fault(attempts - 1);
     },
   });
-  server = await startCallServer({ env: { OPENAI_API_KEY: 'realtime-key', OPENAI_BASE_URL: fake.httpUrl } });
+  spare = await startFakeGeminiLive({
+    apiKey: 'live-key',
+    transcribe: (audio) => hearBuiltinVoice(audio).replace('[unintelligible speech]', ''),
+    render: speakBuiltinVoice,
+    respond: () => ({ text: 'Here is somebody else.' }),
+  });
+  server = await startCallServer({
+    env: { OPENAI_API_KEY: 'realtime-key', OPENAI_BASE_URL: fake.httpUrl, GOOGLE_GENERATIVE_AI_API_KEY: 'live-key', GOOGLE_GEMINI_BASE_URL: spare.httpUrl },
+  });
 });
 afterAll(async () => {
   await server.stop();
   await fake.close();
+  await spare.close();
 });
 
 interface HeldCall {
@@ -189,5 +201,23 @@ describe('a call with a speech-to-speech model', () => {
     expect(held.run).toMatchObject({ endReason: 'vendor_error' });
     expect(held.call.turns.filter(({ who }) => who === 'agent')).toEqual([]);
     expect(held.events.find(({ type }) => type === 'vendor-failed')?.data).toMatchObject({ leg: 'realtime', code: 'vendor-unauthorized' });
+  });
+
+  it.each([
+    ['before it is heard', () => ({ upgrade: { kind: 'http', status: 401 } })],
+    ['in mid-call', (attempt) => (attempt === 0 ? { socket: { kind: 'cut' }, afterAudioMs: 3500 } : { upgrade: { kind: 'reset' } })],
+  ] satisfies [string, (attempt: number) => RealtimeFault | undefined][])('goes over to another vendor where the model is lost %s', async (_when, faultOf) => {
+    const told = spare.connections.length;
+    const held = await hold('caller: I would like to book a table.\nlisten\nhangup', {
+      fault: faultOf,
+      models: { realtime: { vendor: 'openai', fallbacks: [{ vendor: 'google' }] } },
+    });
+    expect(held.run).toMatchObject({ state: 'completed', endReason: 'caller_hangup' });
+    expect(held.transcript).toEqual([`agent: ${GREETING}`, 'caller: I would like to book a table.', 'agent: Here is somebody else.']);
+    expect(held.events.filter(({ type }) => type === 'vendor-fallback').map(({ data }) => data)).toMatchObject([{ leg: 'realtime', from: 'openai', to: 'google' }]);
+    expect(spare.connections.slice(told)).toHaveLength(1);
+    expect(spare.connections[told]?.remembered.map(({ text }) => text)).toContain(GREETING);
+    expect(spare.connections[told]?.problems).toEqual([]);
+    expect(held.events.find(({ type }) => type === 'run-ended')?.data['models']).toMatchObject({ realtime: { vendor: 'google' } });
   });
 });

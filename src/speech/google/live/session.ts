@@ -3,10 +3,10 @@ import type { Clock } from '../../../base/clock.js';
 import { AgentStreamError } from '../../../base/errors.js';
 import type { LanguageModelRequest } from '../../language-model.js';
 import { openRealtimeLink, type RealtimeLink } from '../../realtime-link.js';
-import type { MemoryItem } from '../../realtime-memory.js';
-import type { RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
-import type { SpeechToTextOptions, SpeechToTextStream } from '../../speech-to-text.js';
-import { createLiveConversation } from './conversation.js';
+import { memoryOf, type MemoryItem } from '../../realtime-memory.js';
+import type { RealtimeOptions, RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
+import type { SpeechToTextStream } from '../../speech-to-text.js';
+import { createLiveConversation, type LiveConversation } from './conversation.js';
 import { createHearing, type Hearing } from './hearing.js';
 import { clientContent, closeError, parseServerMessage, sayItem, setupMessage, toolResponse, type ServerEvent, type ToolResult } from './messages.js';
 import { createOpenResponse, type OpenResponse } from './response.js';
@@ -27,7 +27,7 @@ export interface GeminiLiveOptions {
 }
 
 /** Opens one call's session. */
-export function openGeminiLive(options: GeminiLiveOptions, call: SpeechToTextOptions): RealtimeSession {
+export function openGeminiLive(options: GeminiLiveOptions, call: RealtimeOptions): RealtimeSession {
   return new GeminiLiveSession(options, call);
 }
 
@@ -36,18 +36,19 @@ const isResult = (item: MemoryItem): item is ToolResult => item.type === 'tool-r
 class GeminiLiveSession implements RealtimeSession {
   readonly recogniser: SpeechToTextStream;
   readonly #clock: Clock;
-  readonly #call: SpeechToTextOptions;
+  readonly #call: RealtimeOptions;
   readonly #link: RealtimeLink;
   readonly #hearing: Hearing;
   readonly #turn: ModelTurn = createModelTurn();
   /** Those who wait for the session to change. */
   readonly #waiting = new Set<() => void>();
-  readonly #conversation = createLiveConversation();
+  readonly #conversation: LiveConversation;
   #failure: AgentStreamError | null = null;
 
-  constructor({ settings, clock, url, lookup }: GeminiLiveOptions, call: SpeechToTextOptions) {
+  constructor({ settings, clock, url, lookup }: GeminiLiveOptions, call: RealtimeOptions) {
     this.#clock = clock;
     this.#call = call;
+    this.#conversation = createLiveConversation(memoryOf(call));
     this.#hearing = createHearing(clock, (event) => {
       if (this.#failure === null && !call.signal.aborted) call.onEvent(event);
     });
@@ -57,6 +58,7 @@ class GeminiLiveSession implements RealtimeSession {
       lookup,
       clock,
       signal: call.signal,
+      hasSpare: call.hasSpare,
       opening: () => setupMessage(settings),
       onMessage: (data) => this.#onMessage(data),
       onLost: (error) => this.#onLost(error),

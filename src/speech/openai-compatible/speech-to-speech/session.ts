@@ -3,9 +3,9 @@ import type { Clock } from '../../../base/clock.js';
 import { AgentStreamError } from '../../../base/errors.js';
 import type { LanguageModelRequest } from '../../language-model.js';
 import { openRealtimeLink, type RealtimeLink } from '../../realtime-link.js';
-import { emptyMemory, lostMemory, noteCall, noteSaid, recall, type RealtimeMemory } from '../../realtime-memory.js';
-import type { RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
-import type { SpeechToTextOptions, SpeechToTextStream } from '../../speech-to-text.js';
+import { lostMemory, memoryOf, noteCall, noteSaid, recall, type RealtimeMemory } from '../../realtime-memory.js';
+import type { RealtimeOptions, RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
+import type { SpeechToTextStream } from '../../speech-to-text.js';
 import { createHearing, type Hearing } from './hearing.js';
 import { audioAppend, itemCreate, parseServerEvent, responseCreate, sayCreate, SESSION_EVENT_ID, sessionUpdate, type ServerEvent } from './messages.js';
 import { createOpenResponse, type OpenResponse } from './response.js';
@@ -27,25 +27,26 @@ export interface OpenaiRealtimeOptions {
 }
 
 /** Opens one call's session. */
-export function openOpenaiRealtime(options: OpenaiRealtimeOptions, call: SpeechToTextOptions): RealtimeSession {
+export function openOpenaiRealtime(options: OpenaiRealtimeOptions, call: RealtimeOptions): RealtimeSession {
   return new OpenaiRealtimeSession(options, call);
 }
 
 class OpenaiRealtimeSession implements RealtimeSession {
   readonly recogniser: SpeechToTextStream;
   readonly #clock: Clock;
-  readonly #call: SpeechToTextOptions;
+  readonly #call: RealtimeOptions;
   readonly #link: RealtimeLink;
   readonly #hearing: Hearing;
   readonly #responses = createResponseBook(() => this.#wake());
   /** Those who wait for the session to change. */
   readonly #waiting = new Set<() => void>();
-  #memory: RealtimeMemory = emptyMemory;
+  #memory: RealtimeMemory;
   #failure: AgentStreamError | null = null;
 
-  constructor({ settings, clock, url, headers, lookup }: OpenaiRealtimeOptions, call: SpeechToTextOptions) {
+  constructor({ settings, clock, url, headers, lookup }: OpenaiRealtimeOptions, call: RealtimeOptions) {
     this.#clock = clock;
     this.#call = call;
+    this.#memory = memoryOf(call);
     this.#hearing = createHearing(clock, (event) => {
       if (this.#failure === null && !call.signal.aborted) call.onEvent(event);
     });
@@ -55,6 +56,7 @@ class OpenaiRealtimeSession implements RealtimeSession {
       lookup,
       clock,
       signal: call.signal,
+      hasSpare: call.hasSpare,
       opening: () => sessionUpdate(settings, call.language, call.keyterms),
       onMessage: (data) => this.#onMessage(data),
       onLost: (error) => this.#onLost(error),
