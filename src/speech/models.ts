@@ -78,6 +78,9 @@ export interface ModelSources extends VendorReach {
 /** Creates the vendors of one call from the credentials stored at this moment. */
 export type CreateModels = (credentials: VendorCredentials) => ResolvedModels;
 
+/** Whether a vendor has a key in the environment, or needs none. */
+export const hasKeyIn = (vendor: VendorModule, env: Environment): boolean => vendor.apiKeyEnv === null || envValue(env, vendor.apiKeyEnv) !== undefined;
+
 type Legs = { readonly [L in Leg]?: VendorLeg<LegProducts[L]> };
 
 /** A vendor picked for a leg; its options are parsed. */
@@ -106,7 +109,7 @@ function parseModels(models: unknown, owner: string): ModelsSettings {
 function keySource(vendor: VendorModule, env: Environment, credentials: VendorCredentials): 'credential' | 'environment' | null {
   if (vendor.apiKeyEnv === null) return null;
   if (credentials[vendor.name] !== undefined) return 'credential';
-  return envValue(env, vendor.apiKeyEnv) === undefined ? null : 'environment';
+  return hasKeyIn(vendor, env) ? 'environment' : null;
 }
 
 function pickVendor({ vendor: name, ...settings }: VendorSettings, reason: 'agent' | 'organization'): Pick {
