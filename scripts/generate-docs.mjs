@@ -121,6 +121,17 @@ const legsOf = (vendor) => legNames.filter((leg) => vendor[leg] !== undefined);
 const optionsAnchor = (vendor, leg) => `#${vendor.name}-${leg}`;
 const optionsOf = (vendor, leg) => jsonSchemaOf(vendor[leg].settingsSchema).properties ?? {};
 
+/** The variables of vendors, and what their keys are for. */
+function variableTable(vendors) {
+  const names = { stt: 'speech-to-text', llm: 'language model', tts: 'text-to-speech', realtime: 'speech-to-speech' };
+  const rows = vendors.flatMap((vendor) => {
+    if (vendor.apiKeyEnv === null) return [];
+    const legs = legsOf(vendor).map((leg) => names[leg]).join(', ');
+    return [[`\`${vendor.apiKeyEnv}\`, \`${vendor.baseUrl.env}\``, `unset, \`${vendor.baseUrl.default}\``, `${vendor.displayName}: ${legs}.`]];
+  });
+  return table(['Variable', 'Default', 'Meaning'], rows);
+}
+
 /** One row per vendor: its key, and where each leg's options are. A voice that has no models is known by its voice. */
 function settingsTable(vendors) {
   const rows = vendors.map((vendor) => {
@@ -280,6 +291,7 @@ const documents = {
     options: vendorOptionTables(vendors),
     faults: faultTable(vendorLegRows),
   }),
+  'docs/configuration.md': filled('docs/configuration.md', { vendors: variableTable(vendors) }),
   'docs/webhooks.md': filled('docs/webhooks.md', {
     events: table(['Event', 'Sent'], Object.entries(runEventTypes).map(([name, meaning]) => [`\`${name}\``, meaning])),
     run: webhookFieldTable(webhookPayloadSchema),
