@@ -4,7 +4,7 @@ import { vendors } from '../../../src/speech/registry.js';
 import { startFakeAnthropic } from './anthropic.js';
 import { startFakeAssemblyai } from './assemblyai.js';
 import { startFakeAzure } from './azure.js';
-import { hearBuiltinVoice, speakBuiltinVoice } from './builtin-voice.js';
+import { hearWords, speakBuiltinVoice } from './builtin-voice.js';
 import { startFakeCartesia } from './cartesia.js';
 import { startFakeDeepgramVoice } from './deepgram-voice.js';
 import { startFakeDeepgram } from './deepgram.js';
@@ -49,9 +49,7 @@ const delays = /^(\d+),(\d+),(\d+)$/.exec(values.delays);
 if (delays === null) throw new Error('--delays takes three numbers of milliseconds, such as 250,400,150');
 const [sttMs = 0, llmMs = 0, ttsMs = 0] = delays.slice(1).map(Number);
 
-/** A recogniser that hears nothing has no words, where the builtin one says so. */
-const hear = (audio: Buffer) => hearBuiltinVoice(audio).replace('[unintelligible speech]', '');
-const listens = values['builtin-voice'] ? { transcribe: hear } : {};
+const listens = values['builtin-voice'] ? { transcribe: hearWords } : {};
 const speaks = values['builtin-voice'] ? { render: speakBuiltinVoice } : {};
 const ears = { resultDelayMs: sttMs, ...listens };
 const mind = { firstTokenMs: llmMs, interTokenMs: 15 };
