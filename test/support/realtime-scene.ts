@@ -14,7 +14,7 @@ export const GREETING = 'Welcome to the restaurant.';
 export const BOOKED = 'Your table is booked for tomorrow evening at seven, and we will gladly hold it for you for half an hour.';
 
 /** A restaurant that takes bookings. */
-export const workflow = {
+const workflow = {
   nodes: [
     node('start', 'startCall', { greeting: GREETING, prompt: 'Find out what the caller wants.' }),
     node('booking', 'agentNode', { prompt: 'Book a table.' }),

@@ -9,7 +9,7 @@ import { startAttempt } from './attempt.js';
 import { openHearing, type Hearing } from './hearing.js';
 import type { Lineup, Round } from './lineup.js';
 import { createSilenceWatch, type SilenceWatch } from './silence-watch.js';
-import { createPace, createSpokenText } from './spoken-text.js';
+import { createPace, createSpokenText, type Pace, type SpokenText } from './spoken-text.js';
 
 const BYTES_PER_MS = SAMPLE_RATE_HZ / 1000;
 /** Audio kept for the vendor that may have to hear it again: 10 s, whole frames. */
@@ -30,6 +30,8 @@ export interface FallbackRealtimeOptions {
 /** A session as the ears that it has. */
 interface Ears extends SpeechToTextStream {
   readonly session: RealtimeSession;
+  /** How fast its voice speaks. */
+  readonly pace: Pace;
 }
 
 type State =
@@ -37,7 +39,7 @@ type State =
   | { readonly kind: 'over'; readonly failure: AgentStreamError };
 
 /** Asks a session for speech. */
-type Ask = (session: RealtimeSession, signal: AbortSignal) => AsyncIterable<RealtimePart>;
+type Ask = (ears: Ears, signal: AbortSignal) => AsyncIterable<RealtimePart>;
 
 const ENDED: RealtimePart = { type: 'finish', reason: 'stop', usage: undefined };
 
@@ -58,7 +60,6 @@ export class FallbackRealtimeSession implements RealtimeSession {
   readonly #options: FallbackRealtimeOptions;
   readonly #ring: AudioRing = createAudioRing(RING_BYTES);
   readonly #watch: SilenceWatch;
-  readonly #pace = createPace();
   #round: Round<RealtimeModel>;
   #state: State = { kind: 'over', failure: new AgentStreamError('vendor-failed', { message: 'The session is closed' }) };
   /** Position up to which the transcript is final. */
@@ -82,7 +83,7 @@ export class FallbackRealtimeSession implements RealtimeSession {
 
   respond(request: LanguageModelRequest): RealtimeResponse {
     let response: RealtimeResponse | null = null;
-    const ask: Ask = (session, signal) => {
+    const ask: Ask = ({ session }, signal) => {
       response = session.respond({ ...request, signal });
       return response.parts;
     };
@@ -90,19 +91,21 @@ export class FallbackRealtimeSession implements RealtimeSession {
   }
 
   say(text: string, signal: AbortSignal): AsyncIterable<RealtimePart> {
-    let spoken = createSpokenText();
-    spoken.addText(text);
-    const listen = async function* (parts: AsyncIterable<RealtimePart>): AsyncGenerator<RealtimePart> {
+    let rest = text;
+    let said: { readonly spoken: SpokenText; readonly pace: Pace } | null = null;
+    const listen = async function* (parts: AsyncIterable<RealtimePart>, spoken: SpokenText, pace: Pace): AsyncGenerator<RealtimePart> {
       for await (const part of parts) {
         if (part.type === 'audio') spoken.addAudio(part.audio);
         yield part;
       }
+      pace.learn(spoken.text.length, spoken.audioMs);
     };
-    const sayRest: Ask = (session, attemptSignal) => {
-      const rest = spoken.undelivered(this.#pace);
-      spoken = createSpokenText();
-      spoken.addText(rest);
-      return rest === '' ? nothingLeft() : listen(session.say(rest, attemptSignal));
+    const sayRest: Ask = ({ session, pace }, attemptSignal) => {
+      if (said !== null) rest = said.spoken.undelivered(said.pace);
+      if (rest === '') return nothingLeft();
+      said = { spoken: createSpokenText(), pace };
+      said.spoken.addText(rest);
+      return listen(session.say(rest, attemptSignal), said.spoken, pace);
     };
     return this.#answer(sayRest, signal, true);
   }
@@ -147,7 +150,7 @@ export class FallbackRealtimeSession implements RealtimeSession {
         open(options) {
           const session = product.open({ ...options, isUnderWay, hasSpare });
           const { recogniser } = session;
-          return { session, push: (audio) => recogniser.push(audio), finalize: () => recogniser.finalize(), close: () => session.close() };
+          return { session, pace: createPace(), push: (audio) => recogniser.push(audio), finalize: () => recogniser.finalize(), close: () => session.close() };
         },
       },
       ring: this.#ring,
@@ -223,7 +226,7 @@ export class FallbackRealtimeSession implements RealtimeSession {
       const { vendor } = this.#round.product;
       const attempt = startAttempt(this.#round, signal, this.#options.clock, FIRST_PART_LIMIT_MS);
       try {
-        for await (const part of ask(hearing.stream.session, attempt.signal)) {
+        for await (const part of ask(hearing.stream, attempt.signal)) {
           if (!attempt.hasAnswered) this.#noteAnswer(attempt.noteAnswer, hearing);
           yield part;
         }
