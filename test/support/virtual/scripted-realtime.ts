@@ -43,10 +43,12 @@ export function createScriptedRealtime(vendor: string, { stt, llm, tts }: Realti
 
   async function* speak(voice: TextToSpeechStream, text: string, signal: AbortSignal): AsyncGenerator<RealtimePart> {
     const queue = createPartQueue<RealtimePart>();
+    /** Thrown once what came before it was read. */
+    const ending: { failure: AgentStreamError | null } = { failure: null };
     const utterance = voice.speak((event) => {
       if (event.type === 'audio') queue.push({ type: 'audio', audio: Buffer.from(event.audio) });
-      else if (event.type === 'tts-end') queue.end();
-      else if (event.type === 'tts-failed') setImmediate(() => queue.fail(event.error));
+      else if (event.type === 'tts-failed') ending.failure = event.error;
+      if (event.type === 'tts-end' || event.type === 'tts-failed') queue.end();
     });
     const onAbort = () => queue.fail(signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -54,6 +56,7 @@ export function createScriptedRealtime(vendor: string, { stt, llm, tts }: Realti
       utterance.push(text);
       utterance.end();
       yield* queue.parts;
+      if (ending.failure !== null) throw ending.failure;
     } finally {
       signal.removeEventListener('abort', onAbort);
       utterance.cancel();
