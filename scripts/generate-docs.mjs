@@ -123,27 +123,102 @@ function embeddingTable(vendors) {
 const legNames = ['stt', 'llm', 'tts', 'realtime'];
 const legsOf = (vendor) => legNames.filter((leg) => vendor[leg] !== undefined);
 
-function vendorTable(vendors) {
-  const rows = vendors.map((vendor) => {
-    const key = vendor.apiKeyEnv === null ? 'none' : `\`${vendor.apiKeyEnv}\``;
-    const options = legsOf(vendor).map((leg) => jsonSchemaOf(vendor[leg].settingsSchema).properties ?? {});
-    // A voice that has no models is known by its voice.
-    const model = [...options.map((each) => each.model?.default), ...options.map((each) => each.voice?.default)].find((name) => name !== undefined);
-    return [`\`${vendor.name}\``, vendor.displayName, legsOf(vendor).join(', '), key, model === undefined ? 'simulated' : `\`${model}\``];
+/** Where the options of a vendor's leg stand in docs/vendors.md. */
+const optionsAnchor = (vendor, leg) => `#${vendor.name}-${leg}`;
+const optionsOf = (vendor, leg) => jsonSchemaOf(vendor[leg].settingsSchema).properties ?? {};
+
+/** The variables of vendors, and what their keys are for. */
+function variableTable(vendors) {
+  const names = { stt: 'speech-to-text', llm: 'language model', tts: 'text-to-speech', realtime: 'speech-to-speech' };
+  const rows = vendors.flatMap((vendor) => {
+    if (vendor.apiKeyEnv === null) return [];
+    const legs = legsOf(vendor).map((leg) => names[leg]).join(', ');
+    return [[`\`${vendor.apiKeyEnv}\`, \`${vendor.baseUrl.env}\``, `unset, \`${vendor.baseUrl.default}\``, `${vendor.displayName}: ${legs}.`]];
   });
-  return table(['Vendor', 'Name', 'Legs', 'Key', 'Default model'], rows);
+  return table(['Variable', 'Default', 'Meaning'], rows);
 }
 
-/** What each leg can do, and what the fault suite puts it through (test/contracts/vendor-faults.test.ts). */
-function testedTable(rows) {
-  const context = { clock: { nowMs: () => 0, wallMs: () => 0, setTimer: () => ({ cancel: () => undefined }) }, apiKey: 'none', baseUrl: 'http://localhost', fetch };
-  const names = { interimTranscripts: 'interim text', speechEvents: 'start of speech', turnEvents: 'end of a turn', wordTimes: 'word times' };
-  const cells = rows.map(({ vendor, leg, mode, settings, faults }) => {
-    const { capabilities = {} } = vendor[leg].create(vendor[leg].settingsSchema.parse(settings), context);
-    const able = Object.entries(capabilities).filter(([, isAble]) => isAble).map(([name]) => names[name]);
-    return [`\`${vendor.name}\`${mode === '' ? '' : ` ${mode}`}`, leg, able.join(', ') || 'none', faults.map(({ what }) => what).join(', ')];
+/** One row per vendor: its key, and where each leg's options are. A voice that has no models is known by its voice. */
+function settingsTable(vendors) {
+  const rows = vendors.map((vendor) => {
+    const legs = legsOf(vendor).map((leg) => {
+      const { model, voice } = optionsOf(vendor, leg);
+      const name = model?.default ?? voice?.default;
+      const link = Object.keys(optionsOf(vendor, leg)).length === 0 ? leg : `[${leg}](${optionsAnchor(vendor, leg)})`;
+      return name === undefined || vendor.isSimulated ? link : `${link} \`${name}\``;
+    });
+    const key = vendor.apiKeyEnv === null ? 'none' : `\`${vendor.apiKeyEnv}\``;
+    const url = vendor.baseUrl.env === null ? 'none' : `\`${vendor.baseUrl.env}\``;
+    return [`\`${vendor.name}\``, vendor.displayName, key, url, legs.join(', ')];
   });
-  return table(['Vendor', 'Leg', 'Reports by itself', 'Faults it was put through'], cells);
+  return table(['Vendor', 'Name', 'Key', 'Base URL', 'Legs and their default models'], rows);
+}
+
+const idleContext = { clock: { nowMs: () => 0, wallMs: () => 0, setTimer: () => ({ cancel: () => undefined }) }, apiKey: 'none', baseUrl: 'http://localhost', fetch };
+const capabilitiesOf = ({ vendor, leg, settings }, more = {}) => vendor[leg].create(vendor[leg].settingsSchema.parse({ ...settings, ...more }), idleContext).capabilities ?? {};
+
+/** Who ends the caller's turns. */
+function turnText(row, { endsTurnsWith, pausesWith }, options) {
+  if (row.leg === 'llm' || row.leg === 'tts') return '–';
+  if (endsTurnsWith === undefined) return capabilitiesOf(row).turnEvents ? fail(row, 'the vendor ends turns, and no fact says so') : 'local';
+  if (!capabilitiesOf(row, endsTurnsWith).turnEvents) fail(row, 'the vendor does not end turns with these options');
+  if (pausesWith !== undefined && !(pausesWith in options)) fail(row, `there is no option ${pausesWith}`);
+  const pause = pausesWith === undefined ? '' : `, early with \`${pausesWith}\``;
+  const [option] = Object.entries(endsTurnsWith).map(([name, value]) => (value === true ? `\`${name}\`` : `\`${name}: ${value}\``));
+  return `${option === undefined ? 'vendor' : `local; vendor with ${option}`}${pause}`;
+}
+
+function fail({ title }, problem) {
+  throw new Error(`test/contracts/vendor-facts.ts, ${title}: ${problem}`);
+}
+
+/** How the fake is known to speak the vendor's protocol: the SDK with its version, where a test has it talk with the fake. */
+function fakeText(row, { fake }, oracles, versions) {
+  if ('untested' in fake) return `no: ${fake.untested}`;
+  const [sdk] = fake.test.split(':');
+  if (!oracles.includes(`'${fake.test}`)) fail(row, `no test of the fakes begins with "${fake.test}"`);
+  return `\`${sdk}\` ${versions[sdk] ?? fail(row, `${sdk} is not installed`)}`;
+}
+
+/** What each leg of each vendor can do natively, and how its fake is proven. */
+function capabilityTable(rows, facts, titleOf, oracles, versions) {
+  const titles = new Set(rows.map(titleOf));
+  for (const title of Object.keys(facts)) if (!titles.has(title)) fail({ title }, 'there is no such row in test/contracts/vendor-legs.ts');
+  const lines = rows.map((each) => {
+    const row = { ...each, title: titleOf(each) };
+    const { vendor, leg, mode } = row;
+    const fact = facts[row.title] ?? fail(row, 'no facts');
+    const options = optionsOf(vendor, leg);
+    const isSpeech = leg === 'stt' || leg === 'realtime';
+    return [
+      `[\`${vendor.name}\`](${optionsAnchor(vendor, leg)})${mode === '' ? '' : ` ${mode}`}`,
+      leg,
+      fact.audio ?? '–',
+      fact.text ?? '–',
+      turnText(row, fact, options),
+      leg === 'tts' ? (capabilitiesOf(row).wordTimes ? 'yes' : 'no') : (fact.times ?? (leg === 'realtime' ? 'no' : '–')),
+      isSpeech ? (fact.keyterms ?? ('keyterms' in options ? 'yes' : 'no')) : '–',
+      'language' in options ? '`language`' : (fact.language ?? fail(row, 'nothing says what decides the language')),
+      leg === 'llm' || leg === 'realtime' ? 'yes' : '–',
+      fact.interruption ?? (leg === 'stt' ? '–' : fail(row, 'nothing says what an interruption does')),
+      fakeText(row, fact, oracles, versions),
+    ];
+  });
+  return table(['Vendor', 'Leg', '8 kHz mu-law', 'Text in', 'End of turn', 'Word times', 'Keyterms', 'Language', 'Functions', 'Interrupted', 'Fake proven by its SDK'], lines);
+}
+
+/** What the fault suite puts each leg through (test/contracts/vendor-faults.test.ts): legs that meet the same faults share a row. */
+function faultTable(rows) {
+  const groups = new Map();
+  for (const row of rows) {
+    const key = `${row.leg}: ${row.faults.map(({ what }) => what).join(', ')}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const cells = [...groups].map(([key, members]) => {
+    const names = members.map(({ vendor, mode }) => `\`${vendor.name}\`${mode === '' ? '' : ` ${mode}`}`);
+    return [members[0].leg, names.join(', '), key.slice(key.indexOf(': ') + 2)];
+  });
+  return table(['Leg', 'Vendors', 'Faults'], cells);
 }
 
 function vendorOptionTables(vendors) {
@@ -201,10 +276,12 @@ const { endReasons } = await load('src/runs/lifecycle.ts');
 const { edgeSchema, nodeSchemas } = await load('src/workflow/schema.ts');
 const { createSettingsSchema } = await load('src/workflow/settings.ts');
 const { vendors } = await load('src/speech/registry.ts');
-const { vendorLegRows } = await load('test/contracts/vendor-legs.ts');
+const { titleOf, vendorLegRows } = await load('test/contracts/vendor-legs.ts');
+const { vendorFacts } = await load('test/contracts/vendor-facts.ts');
 const { runEventTypes, webhookPayloadSchema } = await load('src/after-call/webhook-payload.ts');
 const { createMetrics } = await load('src/http/metrics.ts');
 
+const oracles = ['oracles', 'language-model-oracles'].map((name) => read(`test/support/fakes/${name}.test.ts`)).join('\n');
 const settingsRows = fieldRows(jsonSchemaOf(createSettingsSchema()));
 const documents = {
   'docs/errors.md': errorsDocument(errorCatalogue),
@@ -215,11 +292,13 @@ const documents = {
     settings: table(['Setting', 'Value', 'Default', 'Meaning'], settingsRows),
   }),
   'docs/vendors.md': filled('docs/vendors.md', {
-    vendors: vendorTable(vendors),
+    capabilities: capabilityTable(vendorLegRows, vendorFacts, titleOf, oracles, JSON.parse(read('package.json')).devDependencies),
+    settings: settingsTable(vendors),
     options: vendorOptionTables(vendors),
     embeddings: embeddingTable(vendors),
-    tested: testedTable(vendorLegRows),
+    faults: faultTable(vendorLegRows),
   }),
+  'docs/configuration.md': filled('docs/configuration.md', { vendors: variableTable(vendors) }),
   'docs/webhooks.md': filled('docs/webhooks.md', {
     events: table(['Event', 'Sent'], Object.entries(runEventTypes).map(([name, meaning]) => [`\`${name}\``, meaning])),
     run: webhookFieldTable(webhookPayloadSchema),

@@ -213,7 +213,7 @@ class SpokenReply implements Reply {
     if (filler !== null && !this.#hasAudio && !answer.isSpoken) this.#filler.cover(filler, (text, signal) => this.#fill(text, signal));
     const pass = await this.#readPass(answer, reading);
     this.#signal.throwIfAborted();
-    const audio = answer.segment.end();
+    const audio = answer.segment.end(pass.failure !== null);
     // Should the next line throw, nobody waits for the audio any more.
     audio.catch(() => undefined);
     const following = await this.#listener.onPassEnded(pass);

@@ -265,3 +265,18 @@ describe('a filler', () => {
     expect([filled.result, log]).toEqual(['done', []]);
   });
 });
+
+describe('words that come with their speech', () => {
+  const spoken = (isBroken: boolean) => {
+    const { speaker } = setUp();
+    const segment = speaker.receive(() => undefined);
+    segment.push('A ticket is twelve euros, and children come in free.');
+    segment.append(new Uint8Array(8 * 1000));
+    void segment.end(isBroken);
+    return speaker.segments;
+  };
+
+  it('are all heard where the model ended, however fast it spoke', () => expect(spoken(false)).toMatchObject([{ text: 'A ticket is twelve euros, and children come in free.', isComplete: true }]));
+
+  it('are heard as far as their speech goes where it broke off', () => expect(spoken(true)).toMatchObject([{ text: 'A ticket is', audioMs: 1000, isComplete: true }]));
+});

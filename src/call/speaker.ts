@@ -66,8 +66,11 @@ export interface StreamedSegment {
   push(text: string): void;
   /** Audio that came with the text, where the model speaks. */
   append(audio: Uint8Array): void;
-  /** No more text. Resolves when the audio is complete. @throws AgentStreamError `vendor-*` */
-  end(): Promise<void>;
+  /**
+   * No more text. Resolves when the audio is complete. `isBroken`: the model failed, and what it said may be behind its words.
+   * @throws AgentStreamError `vendor-*`
+   */
+  end(isBroken?: boolean): Promise<void>;
 }
 
 interface MutableSegment {
@@ -227,9 +230,10 @@ class ReplySpeaker implements Speaker {
       push: (text) => {
         segment.text += text;
       },
-      end: () => {
+      end: (isBroken = false) => {
         // Words without sound were heard by nobody.
         if (segment.audioMs === 0) segment.text = '';
+        else if (isBroken) segment.text = heardText([segment], segment.startMs + segment.audioMs);
         segment.isComplete = true;
         return Promise.resolve();
       },

@@ -42,6 +42,12 @@ export interface VendorHealthPorts {
 const legOf = (models: ResolvedModels, failed: Leg): Leg =>
   models.kind === 'cascaded' || (failed === 'tts' && models.tts !== null) ? failed : 'realtime';
 
+/** Whom an error says it is of, where that may serve the call no more. */
+const vendorOf = ({ details }: AgentStreamError): string | null => {
+  const vendor = details?.['vendor'];
+  return typeof vendor === 'string' ? vendor : null;
+};
+
 /** Watches over the vendors of one call. */
 export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
   const { runId, log, models, onVendorFailed, onVendorFallover, onModelHedged } = ports.options;
@@ -55,7 +61,7 @@ export function createVendorHealth(ports: VendorHealthPorts): VendorHealth {
   return {
     note(failed, error) {
       const leg = legOf(models, failed);
-      const vendor = models.choice[leg]?.vendor ?? leg;
+      const vendor = vendorOf(error) ?? models.choice[leg]?.vendor ?? leg;
       ports.reporter.onVendorFailed(leg, vendor, error);
       onVendorFailed?.(leg, vendor, error.code);
       log.warn('A vendor failed during a call', { runId, leg, vendor, code: error.code });

@@ -1,7 +1,6 @@
 import type { Config } from '../config.js';
-
-import { defaultVendorOf } from '../speech/models.js';
-import { builtinVoiceName, findVendor } from '../speech/registry.js';
+import { defaultVendorOf, hasKeyIn } from '../speech/models.js';
+import { builtinVoiceName, findVendor, vendorsOf } from '../speech/registry.js';
 import type { CascadedLeg } from '../speech/vendor.js';
 import type { RunningNode } from './node.js';
 
@@ -20,10 +19,17 @@ export function bannerLines(node: Pick<RunningNode, 'publicUrl' | 'setupToken' |
     `├─ API      ${publicUrl}/api/v1   (OpenAPI at /api/v1/openapi.json)`,
     `├─ Stream   ${publicUrl.replace(/^http/, 'ws')}/api/v1/agent-stream/{provider}/{agent_uuid}`,
     `├─ Vendors  ${legs.map(([leg, verb]) => `${verb}: ${describeVendor(leg, config)}`).join(' · ')} · voice activity: ${node.voiceActivity}`,
+    ...describeRealtime(config),
     setupToken === null
       ? '└─ Next     agent-stream agents list · agent-stream call · agent-stream doctor'
       : `└─ Set up   ${publicUrl}/setup#${setupToken}   (one time)`,
   ];
+}
+
+/** Speech-to-speech vendors with a key: an agent that wants one names it. */
+function describeRealtime({ env }: Config): string[] {
+  const names = vendorsOf('realtime').filter((vendor) => hasKeyIn(vendor, env)).map(({ name }) => name);
+  return names.length === 0 ? [] : [`│           speech-to-speech, for agents that name it: ${names.join(', ')}`];
 }
 
 /** The vendor of agents that choose none. */

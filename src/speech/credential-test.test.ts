@@ -12,6 +12,7 @@ import { startFakeGoogle } from '../../test/support/fakes/google.js';
 import { startFakeGroq } from '../../test/support/fakes/groq.js';
 import { startFakeOpenaiSpeech } from '../../test/support/fakes/openai-speech-to-speech.js';
 import { startFakeOpenaiVoice } from '../../test/support/fakes/openai-voice.js';
+import { startFakeTranscriptions } from '../../test/support/fakes/openai-transcriptions.js';
 import { startFakeRime } from '../../test/support/fakes/rime.js';
 import { startFakeSoniox } from '../../test/support/fakes/soniox.js';
 import { startFakeUltravox } from '../../test/support/fakes/ultravox.js';
@@ -49,6 +50,7 @@ const fakes: readonly [string, Leg, (options: { apiKey: string }) => Promise<Ven
   ['cartesia', 'tts', startFakeCartesia],
   ['elevenlabs', 'tts', startFakeElevenlabsVoice],
   ['rime', 'tts', startFakeRime],
+  ['openai', 'stt', startFakeTranscriptions],
   ['openai', 'tts', startFakeOpenaiVoice],
   ['openai', 'realtime', startFakeOpenaiSpeech],
   ['ultravox', 'realtime', startFakeUltravox],
@@ -93,6 +95,21 @@ describe('the test of a key', () => {
     expect(legs.map(({ failure }) => failure?.code)).toEqual(legs.map(() => 'vendor-unreachable'));
     expect(elapsedMs).toBeLessThanOrEqual(CREDENTIAL_TEST_LIMIT_MS + 100);
     expect(clock.pendingTimers()).toBe(0);
+  });
+
+  it('asks a server of transcriptions for one, and takes its time', async () => {
+    const server = await started(startFakeTranscriptions({ apiKey: key, fault: (request) => (request === 0 ? { kind: 'late', delayMs: 150 } : { kind: 'http', status: 400 }) }));
+    const test = async () => {
+      const legs = await testCredential('openai', { apiKey: key, baseUrl: server.httpUrl }, { env: {}, clock: createCountingClock(), fetch }, never);
+      return legs.find(({ leg }) => leg === 'stt');
+    };
+    const first = await test();
+    expect(first?.failure).toBeNull();
+    // Timers may be early by a millisecond.
+    expect(first?.timeToFirstByteMs).toBeGreaterThanOrEqual(149);
+    expect(server.requests).toHaveLength(1);
+    expect(server.requests[0]?.durationMs).toBeGreaterThanOrEqual(400);
+    expect(await test()).toMatchObject({ timeToFirstByteMs: null, failure: { code: 'vendor-rejected' } });
   });
 
   it('ends at once when it is given up, and leaves nothing behind', async () => {

@@ -48,7 +48,7 @@ async function testLeg<L extends Leg>(leg: L, module: VendorLeg<LegProducts[L]>,
 
 /**
  * Asks the vendor of a key for the least it can be asked, on each leg that it has, side by side and with each leg's default options:
- * a recogniser hears 100 ms of silence, a model begins an answer of a few tokens, a voice begins one word, a speech-to-speech model sets a
+ * a recogniser hears 100 ms of silence (one that is asked by requests 600 ms of tones), a model begins an answer of a few tokens, a voice begins one word, a speech-to-speech model sets a
  * session up. Takes {@link CREDENTIAL_TEST_LIMIT_MS} at most. Where a stored base URL leads is guarded as it is for calls.
  * @throws the signal's reason where it aborts
  */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { FIRST_PART_LIMIT_MS } from './fallback/model-attempt.js';
 import { vendors } from './registry.js';
-import type { CascadedLeg, Leg } from './vendor.js';
+import type { Leg } from './vendor.js';
 
 /** What is wrong with one field of `settings.models`. */
 export interface ModelsProblem {
@@ -31,8 +31,8 @@ export interface ModelsSettings {
   readonly stt?: LegSettings | undefined;
   readonly llm?: LegSettings | undefined;
   readonly tts?: LegSettings | undefined;
-  /** In place of `stt`, `llm` and `tts`; it has no fallbacks. */
-  readonly realtime?: VendorSettings | undefined;
+  /** In place of `stt`, `llm` and `tts`. */
+  readonly realtime?: LegSettings | undefined;
 }
 
 /** {@link ModelsSettings} as an organization has them: with the model that embeds its documents. */
@@ -59,7 +59,7 @@ function createVendorSchema<Common extends z.ZodRawShape>(leg: Leg | 'embeddings
 const refused = (error: string) => z.never({ error }).optional();
 
 /** `common`: what all vendors of the leg take. `ofFallback`: what their fallbacks take of it. */
-function createLegSchema(leg: CascadedLeg, common: z.ZodRawShape = {}, ofFallback: z.ZodRawShape = {}) {
+function createLegSchema(leg: Leg, common: z.ZodRawShape = {}, ofFallback: z.ZodRawShape = {}) {
   const fallback = createVendorSchema(leg, { fallbacks: refused('a fallback has no fallbacks of its own: remove it'), ...ofFallback });
   const fallbacks = z.array(fallback).max(MAX_FALLBACKS, `at most ${MAX_FALLBACKS} fallbacks`);
   return createVendorSchema(leg, { fallbacks: fallbacks.optional().meta({ description: 'Vendors asked where this one fails, in order.' }), ...common });
@@ -85,7 +85,7 @@ const legs = {
     .optional()
     .meta({ description: 'Language model. Beside `realtime`: collects variables and answers written conversations.' }),
   tts: createLegSchema('tts').optional().meta({ description: 'Text-to-speech. Beside `realtime`: speaks fixed words.' }),
-  realtime: createVendorSchema('realtime', { fallbacks: refused('a speech-to-speech model has no fallbacks: remove it') })
+  realtime: createLegSchema('realtime')
     .optional()
     .meta({ description: 'Speech-to-speech model: hears, answers and speaks in place of the three legs.' }),
 };

@@ -121,11 +121,10 @@ describe('problems of a models value', () => {
     ['builtin', ''],
   ])('%j', (models, path) => expect(pathsOf(models)).toEqual([path]));
 
-  it('name a speech-to-speech model that is none, fallbacks it cannot have, and ears beside it', () => {
+  it('name a speech-to-speech model that is none, fallbacks that are none, and ears beside it', () => {
     expect(problemsOfModels({ realtime: { vendor: 'x' } })).toEqual([{ path: 'realtime.vendor', message: 'vendor must be one of: openai, google, ultravox' }]);
-    expect(problemsOfModels({ realtime: { vendor: 'openai', fallbacks: [{ vendor: 'openai' }] } })).toEqual([
-      { path: 'realtime.fallbacks', message: 'a speech-to-speech model has no fallbacks: remove it' },
-    ]);
+    expect(pathsOf({ realtime: { vendor: 'openai', fallbacks: [{ vendor: 'google' }, { vendor: 'ultravox', voice: 'Mark' }] } })).toEqual([]);
+    expect(pathsOf({ realtime: { vendor: 'openai', fallbacks: [{ vendor: 'deepgram' }] } })).toEqual(['realtime.fallbacks.0.vendor']);
     expect(problemsOfModels({ realtime: { vendor: 'openai' }, stt: { vendor: 'builtin' } })).toEqual([
       { path: 'stt', message: 'a speech-to-speech model (realtime) hears by itself: remove stt' },
     ]);
@@ -272,6 +271,14 @@ describe('a speech-to-speech model', () => {
     const organizationModels = { realtime };
     expect(resolve({ organizationModels, env }).choice.realtime).toMatchObject({ reason: 'organization' });
     expect(resolve({ organizationModels, agentModels: { llm: { vendor: 'builtin' } }, env }).kind).toBe('cascaded');
+  });
+
+  it('has others behind it, as far as they have keys', () => {
+    const fallbacks = [{ vendor: 'ultravox' }, { vendor: 'google' }];
+    const models = resolve({ agentModels: { realtime: { ...realtime, fallbacks } }, env: { ...env, GOOGLE_GENERATIVE_AI_API_KEY: 'key' } });
+    expect(models).toMatchObject({ realtime: { vendor: 'openai', capabilities: { turnEvents: false } } });
+    const withoutFirst = resolve({ agentModels: { realtime: { ...realtime, fallbacks } }, env: { ULTRAVOX_API_KEY: 'key' } });
+    expect(withoutFirst.choice.realtime).toMatchObject({ vendor: 'ultravox', reason: 'agent' });
   });
 
   it('needs a key', () => {

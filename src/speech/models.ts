@@ -5,6 +5,7 @@ import { createFalloverFeed, type FalloverFeed } from './fallback/fallover-feed.
 import { createHealthTable, healthKeyOf, type HealthTable } from './fallback/health-table.js';
 import { createFallbackLanguageModel } from './fallback/language-model.js';
 import { createHedging, type Hedging } from './fallback/hedging.js';
+import { createFallbackRealtimeModel } from './fallback/realtime.js';
 import { createLineup, type Candidate, type Fallover, type Lineup } from './fallback/lineup.js';
 import { createFallbackSpeechToText } from './fallback/speech-to-text.js';
 import { createFallbackTextToSpeech } from './fallback/text-to-speech.js';
@@ -85,6 +86,9 @@ export interface ModelSources extends VendorReach {
 /** Creates the vendors of one call from the credentials stored at this moment. */
 export type CreateModels = (credentials: VendorCredentials) => ResolvedModels;
 
+/** Whether a vendor has a key in the environment, or needs none. */
+export const hasKeyIn = (vendor: VendorModule, env: Environment): boolean => vendor.apiKeyEnv === null || envValue(env, vendor.apiKeyEnv) !== undefined;
+
 type Legs = { readonly [L in Leg]?: VendorLeg<LegProducts[L]> };
 
 /** A vendor picked for a leg; its options are parsed. */
@@ -119,7 +123,7 @@ function parseModels(models: unknown, owner: keyof typeof parsers): ModelsSettin
 function keySource(vendor: VendorModule, env: Environment, credentials: VendorCredentials): 'credential' | 'environment' | null {
   if (vendor.apiKeyEnv === null) return null;
   if (credentials[vendor.name] !== undefined) return 'credential';
-  return envValue(env, vendor.apiKeyEnv) === undefined ? null : 'environment';
+  return hasKeyIn(vendor, env) ? 'environment' : null;
 }
 
 function pickVendor({ vendor: name, ...settings }: VendorSettings, reason: 'agent' | 'organization'): Pick {
@@ -206,10 +210,12 @@ interface Composition<Product> {
   readonly count: (product: Product, meter: WorkMeter) => Product;
 }
 
-const compositions: { readonly [L in CascadedLeg]: Composition<LegProducts[L]> } = {
+const compositions: { readonly [L in Leg]: Composition<LegProducts[L]> } = {
   stt: { create: createFallbackSpeechToText, count: meterSpeechToText },
   llm: { create: createFallbackLanguageModel, count: meterLanguageModel },
   tts: { create: createFallbackTextToSpeech, count: meterTextToSpeech },
+  // What its vendors count is not the legs' units.
+  realtime: { create: createFallbackRealtimeModel, count: (product) => product },
 };
 
 function describe({ vendor, product }: Candidate<{ readonly model: string }>, reason: ModelChoice['reason']): ModelChoice {
@@ -223,16 +229,17 @@ interface Choices {
 }
 
 /** A speech-to-speech model of the organization's stands back where the agent names a leg that it would replace. */
-function pickRealtime({ agent, organization }: Choices): Pick | null {
-  if (agent.realtime !== undefined) return pickVendor(agent.realtime, 'agent');
+function pickRealtime({ agent, organization }: Choices): Picks | null {
+  if (agent.realtime !== undefined) return pickNamed(agent.realtime, 'agent');
   const hasLegs = agent.stt !== undefined || agent.llm !== undefined || agent.tts !== undefined;
-  return organization.realtime === undefined || hasLegs ? null : pickVendor(organization.realtime, 'organization');
+  return organization.realtime === undefined || hasLegs ? null : pickNamed(organization.realtime, 'organization');
 }
 
 /** The voice that was named beside a speech-to-speech model, by whoever named the model. */
-function pickVoiceBeside(realtime: Pick, { agent, organization }: Choices): Picks | null {
-  const { tts } = realtime.reason === 'agent' ? agent : organization;
-  return tts === undefined ? null : pickNamed(tts, realtime.reason === 'agent' ? 'agent' : 'organization');
+function pickVoiceBeside({ line: [{ reason }] }: Picks, { agent, organization }: Choices): Picks | null {
+  const owner = reason === 'agent' ? 'agent' : 'organization';
+  const { tts } = { agent, organization }[owner];
+  return tts === undefined ? null : pickNamed(tts, owner);
 }
 
 /**
@@ -256,7 +263,7 @@ export function compileModels(sources: ModelSources): CreateModels {
   return (credentials) => {
     const fallovers = createFalloverFeed();
     const meter = createWorkMeter();
-    const create = <L extends CascadedLeg>(leg: L, picks: Picks = pick(leg, credentials)): CreatedLeg<LegProducts[L]> => {
+    const create = <L extends Leg>(leg: L, picks: Picks): CreatedLeg<LegProducts[L]> => {
       const { line, hedgeAfterMs } = picks;
       const [{ reason }] = line;
       const { create: compose, count } = compositions[leg];
@@ -271,24 +278,24 @@ export function compileModels(sources: ModelSources): CreateModels {
       const hedging = hedgeAfterMs === undefined ? null : createHedging(hedgeAfterMs);
       return { product: compose(lineup, sources.clock, hedging), choice: () => describe(lineup.current, reason) };
     };
-    const llm = create('llm');
+    const llm = create('llm', pick('llm', credentials));
     if (realtime !== null) {
-      const candidate = createCandidate('realtime', realtime, sources, credentials);
+      const speaker = create('realtime', realtime);
       const tts = voice === null ? null : create('tts', voice);
       return {
         kind: 'speech-to-speech',
-        realtime: candidate.product,
+        realtime: speaker.product,
         llm: llm.product,
         tts: tts?.product ?? null,
         fallovers,
         meter,
         get choice() {
-          return { realtime: describe(candidate, realtime.reason), llm: llm.choice(), ...(tts === null ? {} : { tts: tts.choice() }) };
+          return { realtime: speaker.choice(), llm: llm.choice(), ...(tts === null ? {} : { tts: tts.choice() }) };
         },
       };
     }
-    const stt = create('stt');
-    const tts = create('tts');
+    const stt = create('stt', pick('stt', credentials));
+    const tts = create('tts', pick('tts', credentials));
     return {
       kind: 'cascaded',
       stt: stt.product,

@@ -1,3 +1,4 @@
+import { keyTones } from '../audio/key-tones.js';
 import { MULAW_SILENCE, SAMPLE_RATE_HZ } from '../audio/frame.js';
 import { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel } from './language-model.js';
@@ -22,8 +23,10 @@ export interface LegProducts {
  */
 export type Probe<Product> = (product: Product, signal: AbortSignal, onAnswer?: () => void) => Promise<void>;
 
-/** What a recogniser is probed with, 8 kHz mu-law. */
+/** What a recogniser is probed with, 8 kHz mu-law: as little as makes it answer. */
 const silence = Buffer.alloc(SAMPLE_RATE_HZ / 10, MULAW_SILENCE);
+/** Loud enough to be taken for speech: 600 ms of a phone's keys. */
+const sound = keyTones('159');
 
 /** The smallest thing a model can be asked. */
 const smallestRequest = { messages: [{ role: 'user', text: 'Hi' }], tools: [], maxOutputTokens: 16 } as const;
@@ -31,8 +34,12 @@ const smallestRequest = { messages: [{ role: 'user', text: 'Hi' }], tools: [], m
 /** What a voice is probed with. */
 const PROBE_TEXT = 'Hello.';
 
-/** A recogniser takes audio and, where it answers requests for its text, answers one: some look at the key after they are connected. */
+/**
+ * A recogniser takes audio and, where it answers requests for its text, answers one: some look at the key after they are connected. One that
+ * asks by segment answers once it has written down a sound: before, it has only shown that somebody is there.
+ */
 async function probeSpeechToText(recogniser: SpeechToText, signal: AbortSignal, onAnswer?: () => void): Promise<void> {
+  const { asksBySegment = false } = recogniser.capabilities;
   let close = () => undefined as void;
   try {
     await new Promise<void>((resolve, reject) => {
@@ -44,11 +51,14 @@ async function probeSpeechToText(recogniser: SpeechToText, signal: AbortSignal, 
         signal,
         onEvent(event) {
           if (event.type === 'stt-failed') reject(event.error);
-          else if (event.type === 'finalized') resolve();
+          else if (event.type === 'finalized') {
+            if (asksBySegment) onAnswer?.();
+            resolve();
+          }
           else if (event.type === 'stt-ready' && !isReady) {
             isReady = true;
-            onAnswer?.();
-            stream.push(silence);
+            if (!asksBySegment) onAnswer?.();
+            stream.push(asksBySegment ? sound : silence);
             stream.finalize();
           }
         },

@@ -9,8 +9,9 @@ const CONNECT_TIMEOUT_MS = 2000;
 const SET_UP_LIMIT_MS = 2000;
 /** A vendor that is silent for so long is pinged. */
 const IDLE_PING_MS = 1000;
-/** Connections in a row that may fail before one has worked. */
+/** Connections in a row that may fail before one has worked; the same where another vendor would take over. */
 const RECONNECT: RetryPolicy = { attempts: 3, baseDelayMs: 100, maxDelayMs: 500 };
+const RECONNECT_WITH_SPARE: RetryPolicy = { ...RECONNECT, attempts: 2 };
 /** Messages in a row that cannot be read before a connection that has worked is given up. */
 const MAX_MALFORMED = 3;
 
@@ -22,6 +23,8 @@ export interface RealtimeLinkOptions {
   readonly lookup?: LookupFunction | undefined;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** See {@link RealtimeOptions}. */
+  readonly hasSpare: boolean | undefined;
   /** First message of each connection. Default: none, and the vendor speaks first. */
   readonly opening?: () => string;
   /** Reads a message; false: it is not of the protocol. */
@@ -120,7 +123,7 @@ export function openRealtimeLink(options: RealtimeLinkOptions): RealtimeLink {
     if (!leave()) return;
     failures += 1;
     malformed = 0;
-    const delayMs = retryDelayMs(error, failures, RECONNECT);
+    const delayMs = retryDelayMs(error, failures, options.hasSpare === true ? RECONNECT_WITH_SPARE : RECONNECT);
     if (delayMs === null) signal.removeEventListener('abort', close);
     else state = { kind: 'waiting', timer: clock.setTimer(delayMs, connect) };
     options.onLost(error);

@@ -1,4 +1,5 @@
 import type { ModelMessage } from './language-model.js';
+import type { RealtimeOptions } from './realtime-model.js';
 
 /** Something a vendor's memory is to take up. */
 export type MemoryItem =
@@ -22,10 +23,13 @@ export interface RealtimeMemory {
 }
 
 /** The memory of a vendor that hears a call from its beginning. */
-export const emptyMemory: RealtimeMemory = { known: [], said: [], openCalls: [] };
+const emptyMemory: RealtimeMemory = { known: [], said: [], openCalls: [] };
 
 /** The memory of a vendor that was connected to anew in the middle of a call. */
 export const lostMemory: RealtimeMemory = { known: null, said: [], openCalls: [] };
+
+/** The memory of a vendor whose session is opened. */
+export const memoryOf = ({ isUnderWay = false }: Pick<RealtimeOptions, 'isUnderWay'>): RealtimeMemory => (isUnderWay ? lostMemory : emptyMemory);
 
 /** What a function's call is answered with where the conversation holds no result: it moved the call on, or was cut off. */
 const settledResult = { true: '{"status":"done"}', false: '{"status":"interrupted"}' } as const;

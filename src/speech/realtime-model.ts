@@ -45,6 +45,14 @@ export interface RealtimeSession {
   close(): void;
 }
 
+/** How a session is opened for one call. */
+export interface RealtimeOptions extends SpeechToTextOptions {
+  /** The call is under way, and the vendor has heard nothing of it: it is told the conversation in words. Default: false. */
+  readonly isUnderWay?: boolean;
+  /** Another vendor takes the call over where this one is lost: a lost connection is opened anew once only. Default: false. */
+  readonly hasSpare?: boolean;
+}
+
 /** A speech-to-speech vendor with its settings: speech-to-text, end of turn, language model and voice at once. */
 export interface RealtimeModel {
   readonly vendor: string;
@@ -52,10 +60,12 @@ export interface RealtimeModel {
   readonly voice: string;
   /** Identifies the voice, so that fixed phrases can be cached: as `cacheKey` of a text-to-speech vendor. */
   readonly cacheKey: string;
+  /** As `spareCacheKeys` of a text-to-speech vendor. Where absent there are none. */
+  readonly spareCacheKeys?: readonly string[];
   readonly capabilities: {
     /** True: the vendor sends `turn-end` and local endpointing stands back. */
     readonly turnEvents: boolean;
   };
   /** Opens at once and connects in the background; failures arrive as `stt-failed` and fail each response, never thrown. */
-  open(options: SpeechToTextOptions): RealtimeSession;
+  open(options: RealtimeOptions): RealtimeSession;
 }

@@ -28,12 +28,23 @@ function openUtterance(session: RealtimeSession, onEvent: (event: TextToSpeechEv
 }
 
 /** A call's speech-to-speech model as the voice of its fixed words. It is open as long as the session is. */
-export function createRealtimeVoice({ vendor, model, voice, cacheKey }: RealtimeModel, session: RealtimeSession): TextToSpeech {
+export function createRealtimeVoice(model: RealtimeModel, session: RealtimeSession): TextToSpeech {
+  const { spareCacheKeys } = model;
   return {
-    vendor,
-    model,
-    voice,
-    cacheKey,
+    get vendor() {
+      return model.vendor;
+    },
+    get model() {
+      return model.model;
+    },
+    get voice() {
+      return model.voice;
+    },
+    // Another vendor's voice may take over during the call.
+    get cacheKey() {
+      return model.cacheKey;
+    },
+    ...(spareCacheKeys === undefined ? {} : { spareCacheKeys }),
     capabilities: { wordTimes: false },
     open({ signal }): TextToSpeechStream {
       const closed = new AbortController();

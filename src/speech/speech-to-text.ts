@@ -56,6 +56,8 @@ export interface SpeechToText {
      * request, ends the vendor's turn, or is limited in how often it may come.
      */
     readonly earlyFinalize: boolean;
+    /** True: nothing is asked of the vendor before somebody speaks, each segment of speech being a request of its own. Default: false. */
+    readonly asksBySegment?: boolean;
   };
   /** Opens at once and connects in the background; failures arrive as `stt-failed`, never thrown. */
   open(options: SpeechToTextOptions): SpeechToTextStream;

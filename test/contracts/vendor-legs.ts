@@ -124,18 +124,23 @@ const WATCHED_STALL_MS = 3000;
 const MODEL_PATIENCE_MS = 8000;
 const REQUEST_VOICE_PATIENCE_MS = 6000;
 
+/** What may go wrong with any connection that takes audio. */
+const connectionFaults = [
+  { group: 'F7', what: '401', code: 'vendor-unauthorized', fault: { upgrade: { kind: 'http', status: 401 } } },
+  { group: 'F7', what: '429', code: 'vendor-rate-limited', fault: { upgrade: { kind: 'http', status: 429 } } },
+  { group: 'F7', what: '503', code: 'vendor-unreachable', fault: { upgrade: { kind: 'http', status: 503 } } },
+  { group: 'F7', what: 'reset before it opens', code: 'vendor-unreachable', fault: { upgrade: { kind: 'reset' } } },
+  { group: 'F7', what: 'reset in speech', code: 'vendor-unreachable', fault: { socket: { kind: 'cut' }, afterAudioMs: 60 } },
+  { group: 'F7', what: 'close 1011', code: 'vendor-unreachable', fault: { socket: { kind: 'close', code: 1011 }, afterAudioMs: 60 } },
+  { group: 'F7', what: 'upgrade unanswered', code: 'vendor-unreachable', noticedWithinMs: STALL_MS, fault: { upgrade: { kind: 'hang' } } },
+  { group: 'F7', what: 'stops reading', code: null, noticedWithinMs: WATCHED_STALL_MS, isDeaf: true, fault: { socket: { kind: 'stop-reading' }, afterAudioMs: 60 } },
+] as const satisfies Cases<RecogniserFault & LiveFault>;
+
 const recogniser: Protocol<RecogniserFault> = {
   leg: 'stt',
   cases: [
-    { group: 'F7', what: '401', code: 'vendor-unauthorized', fault: { upgrade: { kind: 'http', status: 401 } } },
-    { group: 'F7', what: '429', code: 'vendor-rate-limited', fault: { upgrade: { kind: 'http', status: 429 } } },
-    { group: 'F7', what: '503', code: 'vendor-unreachable', fault: { upgrade: { kind: 'http', status: 503 } } },
-    { group: 'F7', what: 'reset before it opens', code: 'vendor-unreachable', fault: { upgrade: { kind: 'reset' } } },
-    { group: 'F7', what: 'reset in speech', code: 'vendor-unreachable', fault: { socket: { kind: 'cut' }, afterAudioMs: 60 } },
-    { group: 'F7', what: 'close 1011', code: 'vendor-unreachable', fault: { socket: { kind: 'close', code: 1011 }, afterAudioMs: 60 } },
+    ...connectionFaults,
     { group: 'F7', what: 'garbage', code: 'vendor-protocol', fault: { results: 'garbage' } },
-    { group: 'F7', what: 'upgrade unanswered', code: 'vendor-unreachable', noticedWithinMs: STALL_MS, fault: { upgrade: { kind: 'hang' } } },
-    { group: 'F7', what: 'stops reading', code: null, noticedWithinMs: WATCHED_STALL_MS, isDeaf: true, fault: { socket: { kind: 'stop-reading' }, afterAudioMs: 60 } },
     { group: 'F7', what: 'no results', code: null, noticedWithinMs: WATCHED_STALL_MS, fault: { results: 'none' } },
   ],
 };
@@ -196,16 +201,9 @@ const requestVoice: Protocol<SharedVoiceFault> = { leg: 'tts', cases: [...voiceF
 const realtime: Protocol<LiveFault> = {
   leg: 'realtime',
   cases: [
-    { group: 'F7', what: '401', code: 'vendor-unauthorized', fault: { upgrade: { kind: 'http', status: 401 } } },
-    { group: 'F7', what: '429', code: 'vendor-rate-limited', fault: { upgrade: { kind: 'http', status: 429 } } },
-    { group: 'F7', what: '503', code: 'vendor-unreachable', fault: { upgrade: { kind: 'http', status: 503 } } },
-    { group: 'F7', what: 'reset before it opens', code: 'vendor-unreachable', fault: { upgrade: { kind: 'reset' } } },
-    { group: 'F7', what: 'reset in speech', code: 'vendor-unreachable', fault: { socket: { kind: 'cut' }, afterAudioMs: 60 } },
-    { group: 'F7', what: 'close 1011', code: 'vendor-unreachable', fault: { socket: { kind: 'close', code: 1011 }, afterAudioMs: 60 } },
+    ...connectionFaults,
     { group: 'F7', what: 'garbage', code: 'vendor-protocol', fault: { messages: 'garbage' } },
-    { group: 'F7', what: 'upgrade unanswered', code: 'vendor-unreachable', noticedWithinMs: STALL_MS, fault: { upgrade: { kind: 'hang' } } },
     { group: 'F7', what: 'no session', code: 'vendor-unreachable', noticedWithinMs: STALL_MS, fault: { session: 'silent' } },
-    { group: 'F7', what: 'stops reading', code: null, noticedWithinMs: WATCHED_STALL_MS, isDeaf: true, fault: { socket: { kind: 'stop-reading' }, afterAudioMs: 60 } },
   ],
 };
 

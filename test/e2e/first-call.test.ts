@@ -168,6 +168,7 @@ describe('the first real phone call, as the README tells it', () => {
 
   it('starts with three keys, and the banner names who hears, thinks and speaks', async () => {
     expect(server.stdout()).toContain('hearing: deepgram · thinking: openai · speaking: cartesia');
+    expect(server.stdout()).toContain('speech-to-speech, for agents that name it: openai\n');
     expect(server.stdout()).not.toContain('simulated');
     expect(server.stdout()).not.toContain('/setup#');
     for (const secret of [bootstrapKey, ...Object.values(keys)]) expect(server.stdout()).not.toContain(secret);

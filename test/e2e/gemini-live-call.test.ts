@@ -1,45 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.js';
-import { parseCallerScript } from '../../src/simulator/caller-script.js';
-import { placeCall } from '../../src/simulator/place-call.js';
-import { createSimulatedSpeech } from '../../src/simulator/simulated-speech.js';
 import { startCallServer, type CallServer } from '../support/call-server.js';
-import { hearBuiltinVoice, speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
+import { hearWords, speakBuiltinVoice } from '../support/fakes/builtin-voice.js';
 import { startFakeGeminiLive, type FakeGeminiLive, type LiveScript } from '../support/fakes/gemini-live.js';
-import { edge, node } from '../support/workflow-call.js';
+import { BOOKED, booking, createAnswers, expectBooking, GREETING, holdCall } from '../support/realtime-scene.js';
 
 /**
  * Whole calls with Gemini Live: the server as it runs, a simulated carrier and caller, and a fake that speaks the vendor's protocol. The
  * builtin voice is what caller and agent are made of, so that words are heard.
  */
-const GREETING = 'Welcome to the restaurant.';
-const BOOKED = 'Your table is booked for tomorrow evening at seven, and we will gladly hold it for you for half an hour.';
-const workflow = {
-  nodes: [
-    node('start', 'startCall', { greeting: GREETING, prompt: 'Find out what the caller wants.' }),
-    node('booking', 'agentNode', { prompt: 'Book a table.' }),
-    node('end', 'endCall', { prompt: 'Say goodbye.' }),
-  ],
-  edges: [edge('start', 'booking'), edge('booking', 'end')],
-};
-
 let server: CallServer;
 let fake: FakeGeminiLive;
-let scripts: readonly LiveScript[] = [];
+const answers = createAnswers<LiveScript>();
 
 beforeAll(async () => {
-  fake = await startFakeGeminiLive({
-    apiKey: 'live-key',
-    // Speech that is not complete yet has no words.
-    transcribe: (audio) => hearBuiltinVoice(audio).replace('[unintelligible speech]', ''),
-    render: speakBuiltinVoice,
-    firstByteMs: 200,
-    respond() {
-      const [next, ...rest] = scripts;
-      scripts = rest;
-      return next ?? { text: 'I see.' };
-    },
-  });
+  fake = await startFakeGeminiLive({ apiKey: 'live-key', transcribe: hearWords, render: speakBuiltinVoice, firstByteMs: 200, respond: () => answers.next() });
   server = await startCallServer({ env: { GOOGLE_GENERATIVE_AI_API_KEY: 'live-key', GOOGLE_GEMINI_BASE_URL: fake.httpUrl } });
 });
 afterAll(async () => {
@@ -47,48 +21,17 @@ afterAll(async () => {
   await fake.close();
 });
 
-async function hold(script: string, answers: readonly LiveScript[]) {
-  scripts = answers;
+async function hold(script: string, given: readonly LiveScript[]) {
+  answers.set(given);
   const connectionsBefore = fake.connections.length;
-  const tenant = await server.createTenant();
-  const agent = await server.createAgent({ tenant, workflow, settings: { models: { realtime: { vendor: 'google' }, llm: { vendor: 'builtin' } } } });
-  const call = await placeCall({
-    url: server.streamUrl(agent.uuid),
-    domain: tenant.domain,
-    cloudonix: server.cloudonix,
-    steps: parseCallerScript(script),
-    speech: createSimulatedSpeech(systemClock),
-    clock: systemClock,
-  });
-  const run = await server.endedRun(agent);
-  const events = await server.eventsOf(run);
-  const transcript = events.flatMap(({ type, data }) =>
-    type === 'caller-said' || type === 'agent-said' ? [`${type === 'caller-said' ? 'caller' : 'agent'}: ${String(data['text'])}`] : [],
-  );
-  return { call, run, events, transcript, connections: fake.connections.slice(connectionsBefore) };
+  const held = await holdCall(server, script, { realtime: { vendor: 'google' } });
+  return { ...held, connections: fake.connections.slice(connectionsBefore) };
 }
 
 describe('a call with Gemini Live', () => {
   it('greets, follows the workflow’s edges, is interrupted, and hangs up after its last words', async () => {
-    const held = await hold('caller: I would like to book a table.\ninterrupt 2000: Wait, make it eight please.\nlisten\ncaller: That is all.\nlisten', [
-      { calls: [{ name: 'go_to_booking' }] },
-      { text: BOOKED },
-      { text: 'At eight then.' },
-      { calls: [{ name: 'go_to_end' }] },
-      { text: 'Goodbye and see you tomorrow.' },
-    ]);
-    expect(held.call.problems).toEqual([]);
-    expect(held.run).toMatchObject({ state: 'completed', endReason: 'agent_hangup' });
-    expect(held.transcript).toEqual([
-      `agent: ${GREETING}`,
-      'caller: I would like to book a table.',
-      expect.stringMatching(/^agent: Your table is booked/),
-      'caller: Wait, make it eight please.',
-      'agent: At eight then.',
-      'caller: That is all.',
-      'agent: Goodbye and see you tomorrow.',
-    ]);
-    expect(held.events.filter(({ type }) => type === 'node-entered').map(({ data }) => data['node_id'])).toEqual(['start', 'booking', 'end']);
+    const held = await hold(booking.script, booking.answers);
+    expectBooking(held);
 
     // Each node's instructions and functions were there when it answered, on one connection.
     const [connection] = held.connections;

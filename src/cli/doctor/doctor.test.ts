@@ -127,13 +127,17 @@ describe('checks of the database', () => {
 
 describe('the check of vendors', () => {
   const texts = async (options: Parameters<typeof contextFor>[0]) => (await vendorCheck.run(contextFor(options))).map(({ status, text }) => `${status} ${text}`);
-  const simulated = ['note speech-to-text: simulated (no key)', 'note language model: simulated (no key)', 'note text-to-speech: simulated (no key)'];
+  const noRealtime = 'ok speech-to-speech: none has a key';
+  const simulated = [...['speech-to-text', 'language model', 'text-to-speech'].map((leg) => `note ${leg}: simulated (no key)`), noRealtime];
 
   it('counts keys of the environment, and those that the organization has stored', async () => {
     expect(await texts({})).toEqual(simulated);
-    expect(await texts({ env: { OPENAI_API_KEY: 'key' } })).toEqual(['speech-to-text', 'language model', 'text-to-speech'].map((leg) => `ok ${leg}: OpenAI or compatible`));
+    expect(await texts({ env: { OPENAI_API_KEY: 'key' } })).toEqual([
+      ...['speech-to-text', 'language model', 'text-to-speech'].map((leg) => `ok ${leg}: OpenAI or compatible`),
+      'ok speech-to-speech: OpenAI or compatible, for agents that name one',
+    ]);
     const url = await serve((_, response) => void response.end(JSON.stringify({ items: [{ vendor: 'deepgram' }], next_cursor: null })));
-    expect(await texts({ serverUrl: url, apiKey: 'key' })).toEqual(['ok speech-to-text: Deepgram', simulated[1], 'ok text-to-speech: Deepgram']);
+    expect(await texts({ serverUrl: url, apiKey: 'key' })).toEqual(['ok speech-to-text: Deepgram', simulated[1], 'ok text-to-speech: Deepgram', noRealtime]);
   });
 
   it('goes by the environment where the server does not answer or refuses', async () => {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CascadedLeg, VendorModule } from '../../speech/vendor.js';
+import { hasKeyIn } from '../../speech/models.js';
 import { vendorsOf } from '../../speech/registry.js';
 import { createApiClient } from '../api-client.js';
 import { pageOf, readAnswer } from '../api-shapes.js';
@@ -33,12 +34,18 @@ function describeLeg(leg: CascadedLeg, hasKey: (vendor: VendorModule) => boolean
   return note(`${legNames[leg]}: simulated (no key)`, cure);
 }
 
-/** Which vendor serves each leg by default, by keys of the environment and of the organization. Says whether a key is there, never what it is. */
+/** The speech-to-speech vendors that an agent may name: none is used by itself. */
+function describeRealtime(hasKey: (vendor: VendorModule) => boolean): Finding {
+  const usable = vendorsOf('realtime').filter(hasKey).map(({ displayName }) => displayName);
+  return ok(`speech-to-speech: ${usable.length === 0 ? 'none has a key' : `${usable.join(', ')}, for agents that name one`}`);
+}
+
+/** Which vendor serves each leg by default, and which may be named for speech-to-speech, by keys of the environment and of the organization. Says whether a key is there, never what it is. */
 export const vendorCheck: Check = {
   title: 'Vendors',
   async run(context) {
     const stored = await storedVendors(context);
-    const hasKey = ({ name, apiKeyEnv }: VendorModule) => apiKeyEnv === null || (context.env[apiKeyEnv] ?? '') !== '' || stored.includes(name);
-    return legs.map((leg) => describeLeg(leg, hasKey));
+    const hasKey = (vendor: VendorModule) => hasKeyIn(vendor, context.env) || stored.includes(vendor.name);
+    return [...legs.map((leg) => describeLeg(leg, hasKey)), describeRealtime(hasKey)];
   },
 };

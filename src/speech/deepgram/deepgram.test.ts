@@ -1,9 +1,9 @@
-import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { listenTo } from '../../../test/contracts/speech-to-text-faults.js';
 import { startFakeDeepgram, type DeepgramFault, type FakeDeepgram, type FakeDeepgramOptions } from '../../../test/support/fakes/deepgram.js';
 import { codedWords, silence } from '../../../test/support/fakes/speech-audio.js';
 import { createVirtualClock } from '../../../test/support/virtual-clock.js';
+import { expectReadsAnything } from '../../../test/support/recogniser-case.js';
 import { settle, until } from '../../../test/support/wait-for.js';
 import { deepgram } from './deepgram.js';
 import { createFluxWire } from './flux.js';
@@ -244,12 +244,7 @@ describe('flux', () => {
 describe('the codecs', () => {
   it.each([createNovaWire, createFluxWire])('never throw, and read nothing into anything', (createWire) => {
     const codec = createWire('', {}).createCodec();
-    fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
-        const found = codec.parse(Buffer.from(text));
-        expect(found === null || found.length > 0).toBe(true);
-      }),
-    );
+    expectReadsAnything((text) => codec.parse(text));
     expect(createNovaWire('', {}).createCodec().parse(Buffer.from('{"type":"Results","channel":[],"start":"x","duration":-1}'))).toEqual([{ type: 'text-revised', text: '' }]);
   });
 });

@@ -1,12 +1,18 @@
 import { FRAME_BYTES, SAMPLE_RATE_HZ } from '../../audio/frame.js';
 import type { AudioRing } from '../audio-ring.js';
-import type { SpeechToText, SpeechToTextEvent, SpeechToTextOptions } from '../speech-to-text.js';
+import type { SpeechToTextEvent, SpeechToTextOptions, SpeechToTextStream } from '../speech-to-text.js';
 
 const BYTES_PER_MS = SAMPLE_RATE_HZ / 1000;
 
+/** What a vendor's ears are opened from. */
+interface Hearer<Stream> {
+  open(options: SpeechToTextOptions): Stream;
+}
+
 /** One vendor's recogniser, listening to what the ring holds from a position on. */
-export interface Hearing {
-  readonly product: SpeechToText;
+export interface Hearing<Stream extends SpeechToTextStream = SpeechToTextStream> {
+  readonly product: Hearer<Stream>;
+  readonly stream: Stream;
   readonly isReady: boolean;
   /** Gives it what the ring holds in whole frames, once it is ready. */
   pump(): void;
@@ -17,17 +23,17 @@ export interface Hearing {
 }
 
 /** How a recogniser is made to listen. */
-export interface HearingOptions {
-  readonly product: SpeechToText;
+export interface HearingOptions<Stream extends SpeechToTextStream> {
+  readonly product: Hearer<Stream>;
   readonly ring: AudioRing;
   readonly fromPosition: number;
   readonly call: Pick<SpeechToTextOptions, 'language' | 'keyterms' | 'signal'>;
   /** Times are those of the ring. */
-  readonly onEvent: (event: SpeechToTextEvent, hearing: Hearing) => void;
+  readonly onEvent: (event: SpeechToTextEvent, hearing: Hearing<Stream>) => void;
 }
 
 /** Opens the recogniser. */
-export function openHearing(options: HearingOptions): Hearing {
+export function openHearing<Stream extends SpeechToTextStream>(options: HearingOptions<Stream>): Hearing<Stream> {
   const { product, ring } = options;
   let state: 'opening' | 'ready' | 'closed' = 'opening';
   let origin = options.fromPosition;
@@ -52,8 +58,9 @@ export function openHearing(options: HearingOptions): Hearing {
     options.onEvent(shiftTimes(event, origin / BYTES_PER_MS), hearing);
   };
   const stream = product.open({ ...options.call, onEvent: receive });
-  const hearing: Hearing = {
+  const hearing: Hearing<Stream> = {
     product,
+    stream,
     get isReady() {
       return state === 'ready';
     },

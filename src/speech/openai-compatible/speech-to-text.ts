@@ -39,7 +39,7 @@ function createSegments(settings: OpenaiSpeechToTextSettings, model: string, con
   return {
     vendor: 'openai',
     model,
-    capabilities: { interimTranscripts: settings.interim_every_ms !== undefined, speechEvents: false, turnEvents: false, earlyFinalize: false },
+    capabilities: { interimTranscripts: settings.interim_every_ms !== undefined, speechEvents: false, turnEvents: false, earlyFinalize: false, asksBySegment: true },
     open: (call) =>
       openSegmentStream(
         {

@@ -5,9 +5,9 @@ import { asRecord, parseJson, type JsonRecord } from '../../base/json.js';
 import { createChangeFeed, type ChangeFeed } from '../change-feed.js';
 import type { LanguageModelRequest } from '../language-model.js';
 import { openRealtimeLink, type RealtimeLink } from '../realtime-link.js';
-import { emptyMemory, lostMemory, noteCall, noteSaid, recall, type MemoryItem, type RealtimeMemory } from '../realtime-memory.js';
-import type { RealtimePart, RealtimeResponse, RealtimeSession } from '../realtime-model.js';
-import type { SpeechToTextOptions, SpeechToTextStream } from '../speech-to-text.js';
+import { lostMemory, memoryOf, noteCall, noteSaid, recall, type MemoryItem, type RealtimeMemory } from '../realtime-memory.js';
+import type { RealtimeOptions, RealtimePart, RealtimeResponse, RealtimeSession } from '../realtime-model.js';
+import type { SpeechToTextStream } from '../speech-to-text.js';
 import type { VendorContext } from '../vendor.js';
 import { createAnswerBook, type Answer } from './answers.js';
 import { createUltravoxCall } from './create-call.js';
@@ -38,7 +38,7 @@ interface Told {
 const nothingTold = (memory: RealtimeMemory): Told => ({ memory, stage: null, said: [], utterance: { ordinal: -1, length: 0 } });
 
 /** Opens one call's session. */
-export function openUltravoxSession(settings: UltravoxSettings, context: VendorContext, call: SpeechToTextOptions): RealtimeSession {
+export function openUltravoxSession(settings: UltravoxSettings, context: VendorContext, call: RealtimeOptions): RealtimeSession {
   return new UltravoxSession(settings, context, call);
 }
 
@@ -48,18 +48,19 @@ export function openUltravoxSession(settings: UltravoxSettings, context: VendorC
  */
 class UltravoxSession implements RealtimeSession {
   readonly recogniser: SpeechToTextStream;
-  readonly #call: SpeechToTextOptions;
+  readonly #call: RealtimeOptions;
   readonly #link: RealtimeLink;
   readonly #hearing: Hearing;
   readonly #changes: ChangeFeed;
   readonly #answers = createAnswerBook();
   readonly #toMulaw = createDecoder({ encoding: 'l16-le', sampleRateHz: SAMPLE_RATE_HZ });
-  #told = nothingTold(emptyMemory);
+  #told: Told;
   #failure: AgentStreamError | null = null;
 
-  constructor(settings: UltravoxSettings, context: VendorContext, call: SpeechToTextOptions) {
+  constructor(settings: UltravoxSettings, context: VendorContext, call: RealtimeOptions) {
     const { clock, lookup } = context;
     this.#call = call;
+    this.#told = nothingTold(memoryOf(call));
     this.#changes = createChangeFeed(clock);
     this.#hearing = createHearing(clock, (event) => {
       if (this.#failure === null && !call.signal.aborted) call.onEvent(event);
@@ -70,6 +71,7 @@ class UltravoxSession implements RealtimeSession {
       lookup,
       clock,
       signal: call.signal,
+      hasSpare: call.hasSpare,
       onMessage: (data, isBinary) => this.#onMessage(data, isBinary),
       onLost: (error) => this.#onLost(error),
       onFailed: (error) => this.#onFailed(error),

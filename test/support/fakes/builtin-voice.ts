@@ -41,3 +41,6 @@ export function hearBuiltinVoice(audio: Buffer): string {
   stream.close();
   return heard.join(' ');
 }
+
+/** As {@link hearBuiltinVoice}; speech that is not complete yet has no words. */
+export const hearWords = (audio: Buffer): string => hearBuiltinVoice(audio).replace('[unintelligible speech]', '');

@@ -1,56 +1,39 @@
-import type { IncomingMessage } from 'node:http';
-import type { WebSocket } from 'ws';
-import { audioFaultOf, createSpeechQueue, strayChunk, type VoiceFault, type VoicePace } from './speech-queue.js';
-import { breakSocket, createFaultPlan, startVendorServer, type VendorServer } from './vendor-server.js';
-
-const BYTES_PER_MS = 8;
+import { audioFaultOf, createSpeechQueue, strayChunk } from './speech-queue.js';
+import { startFakeVoice, type FakeVoiceOptions, type FakeVoiceServer, type VoiceSession } from './voice-server.js';
 
 /** How the fake behaves. */
-export interface FakeDeepgramVoiceOptions extends VoicePace {
-  readonly port?: number;
-  /** Answers 401 to any other key. */
-  readonly apiKey?: string;
+export interface FakeDeepgramVoiceOptions extends FakeVoiceOptions {
   /** Flushes that are carried out before the vendor refuses them. Default 20. */
   readonly maxFlushes?: number;
-  /** By connection, 0 is the first. */
-  readonly fault?: (connection: number) => VoiceFault | undefined;
 }
 
 /** A message as it came. */
-export interface DeepgramVoiceMessage {
+interface DeepgramVoiceMessage {
   readonly type: string;
   readonly text?: string;
 }
 
 /** What one client did. */
-export interface DeepgramVoiceConnection {
+interface DeepgramVoiceConnection {
   readonly query: Readonly<Record<string, string>>;
   readonly messages: DeepgramVoiceMessage[];
   closeCode: number | null;
 }
 
-/** A server that speaks Aura's WebSocket. */
-export interface FakeDeepgramVoice extends VendorServer {
-  readonly connections: readonly DeepgramVoiceConnection[];
-}
+/** The fake. */
+export type FakeDeepgramVoice = FakeVoiceServer<DeepgramVoiceConnection>;
 
 /** Serves one connection. */
-function serve(socket: WebSocket, request: IncomingMessage, entry: DeepgramVoiceConnection, fault: VoiceFault | undefined, options: FakeDeepgramVoiceOptions): void {
+function serve({ socket, entry, fault, send, noteSent }: VoiceSession<DeepgramVoiceConnection>, options: FakeDeepgramVoiceOptions): void {
   const { maxFlushes = 20 } = options;
   let buffer = '';
-  let sentMs = 0;
   let flushes = 0;
   let sequenceId = 0;
 
-  const send = (message: Record<string, unknown>) => socket.send(JSON.stringify(message));
   const queue = createSpeechQueue(options, fault, ({ audio }) => {
     if (audioFaultOf(fault) === 'garbage') socket.send('}{ garbage');
     else socket.send(audio);
-    sentMs += audio.length / BYTES_PER_MS;
-    if (fault && 'socket' in fault && sentMs >= fault.afterAudioMs) {
-      queue.clear();
-      breakSocket(socket, request, fault.socket);
-    }
+    noteSent(audio, () => queue.clear());
   });
 
   function flush(): void {
@@ -88,33 +71,22 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: DeepgramVoice
       queue.mark(() => socket.close(1000));
     }
   });
-  socket.on('close', (code) => {
-    Object.assign(entry, { closeCode: code });
-    queue.clear();
-  });
+  socket.on('close', () => queue.clear());
 }
 
-/** Starts the fake. */
-export async function startFakeDeepgramVoice(options: FakeDeepgramVoiceOptions = {}): Promise<FakeDeepgramVoice> {
-  const connections: DeepgramVoiceConnection[] = [];
-  const faults = createFaultPlan(options.fault);
-  const server = await startVendorServer({
-    port: options.port,
-    onUpgrade(request) {
-      const fault = faults.deal(request);
-      if (fault !== null) return fault;
-      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
-      if (pathname !== '/v1/speak') return { kind: 'http', status: 404 };
-      if (options.apiKey !== undefined && request.headers.authorization !== `Token ${options.apiKey}`) return { kind: 'http', status: 401 };
-      const isAudioKnown = searchParams.get('encoding') === 'mulaw' && searchParams.get('sample_rate') === '8000';
-      return searchParams.get('model') !== null && isAudioKnown ? null : { kind: 'http', status: 400 };
+/** Starts a server that speaks Aura's WebSocket. */
+export function startFakeDeepgramVoice(options: FakeDeepgramVoiceOptions = {}): Promise<FakeDeepgramVoice> {
+  return startFakeVoice<DeepgramVoiceConnection>(
+    {
+      refuse({ pathname, searchParams }, { authorization }) {
+        if (pathname !== '/v1/speak') return 404;
+        if (options.apiKey !== undefined && authorization !== `Token ${options.apiKey}`) return 401;
+        const isAudioKnown = searchParams.get('encoding') === 'mulaw' && searchParams.get('sample_rate') === '8000';
+        return searchParams.get('model') !== null && isAudioKnown ? null : 400;
+      },
+      begin: ({ searchParams }) => ({ query: Object.fromEntries(searchParams), messages: [], closeCode: null }),
+      serve: (session) => serve(session, options),
     },
-    onSocket(socket, request) {
-      const { searchParams } = new URL(request.url ?? '/', 'http://fake');
-      const entry: DeepgramVoiceConnection = { query: Object.fromEntries(searchParams), messages: [], closeCode: null };
-      connections.push(entry);
-      serve(socket, request, entry, faults.of(request), options);
-    },
-  });
-  return { ...server, connections };
+    options,
+  );
 }

@@ -1,21 +1,10 @@
-import type { IncomingMessage } from 'node:http';
-import type { WebSocket } from 'ws';
 import { systemClock, type Timer } from '../../../src/base/clock.js';
-import { audioFaultOf, createSpeechQueue, strayChunk, type SpeechChunk, type SpeechQueue, type VoiceFault, type VoicePace } from './speech-queue.js';
-import { breakSocket, createFaultPlan, startVendorServer, type VendorServer } from './vendor-server.js';
+import { audioFaultOf, createSpeechQueue, strayChunk, type SpeechChunk, type SpeechQueue } from './speech-queue.js';
+import { startFakeVoice, type FakeVoiceOptions, type FakeVoiceServer, type VoiceSession } from './voice-server.js';
 
 /** Contexts that one connection may have at a time (elevenlabs.io/docs, Multi-Context Websocket). */
 const MAX_CONTEXTS = 5;
 const BYTES_PER_MS = 8;
-
-/** How the fake behaves. */
-export interface FakeElevenlabsVoiceOptions extends VoicePace {
-  readonly port?: number;
-  /** Answers 401 to any other key. */
-  readonly apiKey?: string;
-  /** By connection, 0 is the first. */
-  readonly fault?: (connection: number) => VoiceFault | undefined;
-}
 
 /** A message as it came. */
 export interface ElevenlabsMessage {
@@ -36,11 +25,6 @@ export interface ElevenlabsVoiceConnection {
   closeCode: number | null;
 }
 
-/** A server that speaks the multi-context WebSocket. */
-export interface FakeElevenlabsVoice extends VendorServer {
-  readonly connections: readonly ElevenlabsVoiceConnection[];
-}
-
 interface Context {
   buffer: string;
   readonly queue: SpeechQueue;
@@ -58,15 +42,17 @@ function alignmentOf({ text, audio, offsetMs, totalMs }: SpeechChunk) {
   };
 }
 
+/** The fake, and how it behaves. */
+export type FakeElevenlabsVoice = FakeVoiceServer<ElevenlabsVoiceConnection>;
+export type { FakeVoiceOptions as FakeElevenlabsVoiceOptions } from './voice-server.js';
+
 /** Serves one connection. */
-function serve(socket: WebSocket, request: IncomingMessage, entry: ElevenlabsVoiceConnection, fault: VoiceFault | undefined, options: FakeElevenlabsVoiceOptions): void {
+function serve({ socket, entry, fault, send, noteSent }: VoiceSession<ElevenlabsVoiceConnection>, options: FakeVoiceOptions): void {
   const { clock = systemClock } = options;
   const contexts = new Map<string, Context>();
   const isAligned = entry.query['sync_alignment'] === 'true';
-  let sentMs = 0;
   let idleTimer: Timer | null = null;
 
-  const send = (message: Record<string, unknown>) => socket.send(JSON.stringify(message));
   const refuse = (error: string) => {
     send({ message: 'Scripted failure', error, code: 1008 });
     socket.close(1008, 'Scripted failure');
@@ -80,11 +66,7 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: ElevenlabsVoi
   function open(contextId: string): Context {
     const queue = createSpeechQueue(options, fault, (chunk) => {
       sendAudio(contextId, chunk.audio, chunk);
-      sentMs += chunk.audio.length / BYTES_PER_MS;
-      if (fault && 'socket' in fault && sentMs >= fault.afterAudioMs) {
-        queue.clear();
-        breakSocket(socket, request, fault.socket);
-      }
+      noteSent(chunk.audio, () => queue.clear());
     });
     const context = { buffer: '', queue };
     contexts.set(contextId, context);
@@ -135,34 +117,30 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: ElevenlabsVoi
     else if (message.close_context === true) close(contextId);
     else onText(contextId, message);
   });
-  socket.on('close', (code) => {
-    Object.assign(entry, { closeCode: code });
+  socket.on('close', () => {
     idleTimer?.cancel();
     for (const { queue } of contexts.values()) queue.clear();
   });
 }
 
-/** Starts the fake. */
-export async function startFakeElevenlabsVoice(options: FakeElevenlabsVoiceOptions = {}): Promise<FakeElevenlabsVoice> {
-  const connections: ElevenlabsVoiceConnection[] = [];
-  const faults = createFaultPlan(options.fault);
-  const server = await startVendorServer({
-    port: options.port,
-    onUpgrade(request) {
-      const fault = faults.deal(request);
-      if (fault !== null) return fault;
-      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
-      if (!/^\/v1\/text-to-speech\/[^/]+\/multi-stream-input$/.test(pathname)) return { kind: 'http', status: 404 };
-      if (options.apiKey !== undefined && request.headers['xi-api-key'] !== options.apiKey) return { kind: 'http', status: 401 };
-      return searchParams.get('output_format') === 'ulaw_8000' ? null : { kind: 'http', status: 400 };
+/** Starts a server that speaks the multi-context WebSocket. */
+export function startFakeElevenlabsVoice(options: FakeVoiceOptions = {}): Promise<FakeElevenlabsVoice> {
+  return startFakeVoice<ElevenlabsVoiceConnection>(
+    {
+      refuse({ pathname, searchParams }, headers) {
+        if (!/^\/v1\/text-to-speech\/[^/]+\/multi-stream-input$/.test(pathname)) return 404;
+        if (options.apiKey !== undefined && headers['xi-api-key'] !== options.apiKey) return 401;
+        return searchParams.get('output_format') === 'ulaw_8000' ? null : 400;
+      },
+      begin: ({ pathname, searchParams }, headers) => ({
+        path: pathname,
+        query: Object.fromEntries(searchParams),
+        apiKey: headers['xi-api-key']?.toString(),
+        messages: [],
+        closeCode: null,
+      }),
+      serve: (session) => serve(session, options),
     },
-    onSocket(socket, request) {
-      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
-      const apiKey = request.headers['xi-api-key']?.toString();
-      const entry: ElevenlabsVoiceConnection = { path: pathname, query: Object.fromEntries(searchParams), apiKey, messages: [], closeCode: null };
-      connections.push(entry);
-      serve(socket, request, entry, faults.of(request), options);
-    },
-  });
-  return { ...server, connections };
+    options,
+  );
 }

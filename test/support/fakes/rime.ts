@@ -1,59 +1,40 @@
-import type { IncomingMessage } from 'node:http';
-import type { WebSocket } from 'ws';
-import { audioFaultOf, createSpeechQueue, strayChunk, type VoiceFault, type VoicePace } from './speech-queue.js';
-import { breakSocket, createFaultPlan, startVendorServer, type VendorServer } from './vendor-server.js';
+import { audioFaultOf, createSpeechQueue, strayChunk } from './speech-queue.js';
+import { startFakeVoice, type FakeVoiceOptions, type FakeVoiceServer, type VoiceSession } from './voice-server.js';
 
-const BYTES_PER_MS = 8;
 const MAX_CHARACTERS = 500;
 
-/** How the fake behaves. */
-export interface FakeRimeOptions extends VoicePace {
-  readonly port?: number;
-  /** Answers 401 to any other key. */
-  readonly apiKey?: string;
-  /** By connection, 0 is the first. */
-  readonly fault?: (connection: number) => VoiceFault | undefined;
-}
-
 /** A message as it came. */
-export interface RimeMessage {
+interface RimeMessage {
   readonly text?: string;
   readonly contextId?: string;
   readonly operation?: string;
 }
 
 /** What one client did. */
-export interface RimeConnection {
+interface RimeConnection {
   readonly query: Readonly<Record<string, string>>;
   readonly messages: RimeMessage[];
   closeCode: number | null;
 }
 
-/** A server that speaks Rime's JSON WebSocket with `segment=never`. */
-export interface FakeRime extends VendorServer {
-  readonly connections: readonly RimeConnection[];
-}
+/** The fake, and how it behaves. */
+export type FakeRime = FakeVoiceServer<RimeConnection>;
+export type { FakeVoiceOptions as FakeRimeOptions } from './voice-server.js';
 
 /** Serves one connection. */
-function serve(socket: WebSocket, request: IncomingMessage, entry: RimeConnection, fault: VoiceFault | undefined, options: FakeRimeOptions): void {
+function serve({ socket, entry, fault, send, noteSent }: VoiceSession<RimeConnection>, options: FakeVoiceOptions): void {
   let buffer = '';
   let bufferContext: string | null = null;
   /** The context of what is being spoken, and of what waits for it. */
   const speaking: (string | null)[] = [];
-  let sentMs = 0;
 
-  const send = (message: Record<string, unknown>) => socket.send(JSON.stringify(message));
   const sendChunk = (contextId: string | null, audio: Buffer) => send({ type: 'chunk', data: audio.toString('base64'), contextId });
   const queue = createSpeechQueue(options, fault, ({ text, audio, offsetMs, totalMs }) => {
     const contextId = speaking[0] ?? null;
     if (audioFaultOf(fault) === 'garbage') socket.send('}{ garbage');
     else sendChunk(contextId, audio);
     if (offsetMs === 0) sendWords(contextId, text, totalMs);
-    sentMs += audio.length / BYTES_PER_MS;
-    if (fault && 'socket' in fault && sentMs >= fault.afterAudioMs) {
-      queue.clear();
-      breakSocket(socket, request, fault.socket);
-    }
+    noteSent(audio, () => queue.clear());
   });
 
   function sendWords(contextId: string | null, text: string, totalMs: number): void {
@@ -96,33 +77,22 @@ function serve(socket: WebSocket, request: IncomingMessage, entry: RimeConnectio
       bufferContext = message.contextId ?? null;
     }
   });
-  socket.on('close', (code) => {
-    Object.assign(entry, { closeCode: code });
-    queue.clear();
-  });
+  socket.on('close', () => queue.clear());
 }
 
-/** Starts the fake. */
-export async function startFakeRime(options: FakeRimeOptions = {}): Promise<FakeRime> {
-  const connections: RimeConnection[] = [];
-  const faults = createFaultPlan(options.fault);
-  const server = await startVendorServer({
-    port: options.port,
-    onUpgrade(request) {
-      const fault = faults.deal(request);
-      if (fault !== null) return fault;
-      const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
-      if (pathname !== '/ws3') return { kind: 'http', status: 404 };
-      if (options.apiKey !== undefined && request.headers.authorization !== `Bearer ${options.apiKey}`) return { kind: 'http', status: 401 };
-      const isKnown = searchParams.get('audioFormat') === 'mulaw' && searchParams.get('samplingRate') === '8000' && searchParams.get('segment') === 'never';
-      return isKnown && searchParams.has('speaker') && searchParams.has('modelId') ? null : { kind: 'http', status: 400 };
+/** Starts a server that speaks Rime's JSON WebSocket with `segment=never`. */
+export function startFakeRime(options: FakeVoiceOptions = {}): Promise<FakeRime> {
+  return startFakeVoice<RimeConnection>(
+    {
+      refuse({ pathname, searchParams }, { authorization }) {
+        if (pathname !== '/ws3') return 404;
+        if (options.apiKey !== undefined && authorization !== `Bearer ${options.apiKey}`) return 401;
+        const isKnown = searchParams.get('audioFormat') === 'mulaw' && searchParams.get('samplingRate') === '8000' && searchParams.get('segment') === 'never';
+        return isKnown && searchParams.has('speaker') && searchParams.has('modelId') ? null : 400;
+      },
+      begin: ({ searchParams }) => ({ query: Object.fromEntries(searchParams), messages: [], closeCode: null }),
+      serve: (session) => serve(session, options),
     },
-    onSocket(socket, request) {
-      const { searchParams } = new URL(request.url ?? '/', 'http://fake');
-      const entry: RimeConnection = { query: Object.fromEntries(searchParams), messages: [], closeCode: null };
-      connections.push(entry);
-      serve(socket, request, entry, faults.of(request), options);
-    },
-  });
-  return { ...server, connections };
+    options,
+  );
 }

@@ -18,6 +18,9 @@ export type SocketFault =
   /** The socket stays open and is not read any more: no pongs either. */
   | { readonly kind: 'stop-reading' };
 
+/** How a server answers that has no WebSockets. */
+const NO_SOCKETS: UpgradeFault = { kind: 'http', status: 404 };
+
 /** A server on a free port that counts its sockets. */
 export interface VendorServer {
   readonly port: number;
@@ -32,7 +35,8 @@ export interface VendorServer {
 export async function startVendorServer(options: {
   readonly port?: number | undefined;
   readonly onRequest?: (request: IncomingMessage, response: ServerResponse) => void;
-  readonly onUpgrade?: (request: IncomingMessage) => UpgradeFault | null;
+  /** What is wrong with it; `taken`: somebody else answers on its connection. */
+  readonly onUpgrade?: (request: IncomingMessage) => UpgradeFault | { readonly kind: 'taken' } | null;
   readonly onSocket?: (socket: WebSocket, request: IncomingMessage) => void;
 }): Promise<VendorServer> {
   const sockets = new Set<Socket>();
@@ -49,7 +53,8 @@ export async function startVendorServer(options: {
     socket.on('close', () => sockets.delete(socket));
   });
   server.on('upgrade', (request, socket: Socket, head) => {
-    const fault = options.onUpgrade?.(request) ?? null;
+    const fault = options.onUpgrade?.(request) ?? (options.onSocket === undefined ? NO_SOCKETS : null);
+    if (fault?.kind === 'taken') return;
     if (fault === null) {
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         webSocket.on('error', () => webSocket.terminate());

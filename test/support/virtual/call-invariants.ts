@@ -46,7 +46,7 @@ function expectTranscriptHeard(call: VirtualCall): void {
   const estimates = 3 * call.eventsOf('vendor-failed').filter(({ data }) => data['leg'] === 'tts').length + call.tts.cutUtterances;
   const unheardReplies = call.eventsOf('reply-started').length - call.eventsOf('agent-said').length;
   // Where one voice goes on for another, the word that broke off is said again.
-  const tornWords = call.eventsOf('vendor-fallback').filter(({ data }) => data['leg'] === 'tts').length;
+  const tornWords = call.eventsOf('vendor-fallback').filter(({ data }) => data['leg'] === 'tts' || data['leg'] === 'realtime').length;
   // At a cut one word is heard in part, at a resumption one may be heard twice.
   expect(heard.length - said.length).toBeLessThanOrEqual(interruptions + resumptions + unheardReplies + estimates + tornWords);
   expect(heard.length).toBeGreaterThanOrEqual(said.length);

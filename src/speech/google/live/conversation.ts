@@ -1,5 +1,5 @@
 import type { LanguageModelRequest, ModelMessage } from '../../language-model.js';
-import { emptyMemory, lostMemory, noteCall, noteSaid, recall, type MemoryItem } from '../../realtime-memory.js';
+import { lostMemory, noteCall, noteSaid, recall, type MemoryItem, type RealtimeMemory } from '../../realtime-memory.js';
 import { contextUpdate } from './messages.js';
 
 /** Fixed words whose speaking is remembered until the call reports them. */
@@ -23,9 +23,9 @@ export interface LiveConversation {
   lose(): void;
 }
 
-/** A conversation that begins. */
-export function createLiveConversation(): LiveConversation {
-  let memory = emptyMemory;
+/** The conversation of a session that is opened; `initial` is what its vendor knows. */
+export function createLiveConversation(initial: RealtimeMemory): LiveConversation {
+  let memory = initial;
   let notes: MemoryItem[] = [];
   let spoken: string[] = [];
   let context: string | null = null;

@@ -1,12 +1,13 @@
 import type { LookupFunction } from 'node:net';
 import type { Clock } from '../../../base/clock.js';
 import { AgentStreamError } from '../../../base/errors.js';
+import { createChangeFeed, type ChangeFeed } from '../../change-feed.js';
 import type { LanguageModelRequest } from '../../language-model.js';
 import { openRealtimeLink, type RealtimeLink } from '../../realtime-link.js';
-import type { MemoryItem } from '../../realtime-memory.js';
-import type { RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
-import type { SpeechToTextOptions, SpeechToTextStream } from '../../speech-to-text.js';
-import { createLiveConversation } from './conversation.js';
+import { memoryOf, type MemoryItem } from '../../realtime-memory.js';
+import type { RealtimeOptions, RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
+import type { SpeechToTextStream } from '../../speech-to-text.js';
+import { createLiveConversation, type LiveConversation } from './conversation.js';
 import { createHearing, type Hearing } from './hearing.js';
 import { clientContent, closeError, parseServerMessage, sayItem, setupMessage, toolResponse, type ServerEvent, type ToolResult } from './messages.js';
 import { createOpenResponse, type OpenResponse } from './response.js';
@@ -27,7 +28,7 @@ export interface GeminiLiveOptions {
 }
 
 /** Opens one call's session. */
-export function openGeminiLive(options: GeminiLiveOptions, call: SpeechToTextOptions): RealtimeSession {
+export function openGeminiLive(options: GeminiLiveOptions, call: RealtimeOptions): RealtimeSession {
   return new GeminiLiveSession(options, call);
 }
 
@@ -35,19 +36,18 @@ const isResult = (item: MemoryItem): item is ToolResult => item.type === 'tool-r
 
 class GeminiLiveSession implements RealtimeSession {
   readonly recogniser: SpeechToTextStream;
-  readonly #clock: Clock;
-  readonly #call: SpeechToTextOptions;
+  readonly #changes: ChangeFeed;
+  readonly #call: RealtimeOptions;
   readonly #link: RealtimeLink;
   readonly #hearing: Hearing;
   readonly #turn: ModelTurn = createModelTurn();
-  /** Those who wait for the session to change. */
-  readonly #waiting = new Set<() => void>();
-  readonly #conversation = createLiveConversation();
+  readonly #conversation: LiveConversation;
   #failure: AgentStreamError | null = null;
 
-  constructor({ settings, clock, url, lookup }: GeminiLiveOptions, call: SpeechToTextOptions) {
-    this.#clock = clock;
+  constructor({ settings, clock, url, lookup }: GeminiLiveOptions, call: RealtimeOptions) {
+    this.#changes = createChangeFeed(clock);
     this.#call = call;
+    this.#conversation = createLiveConversation(memoryOf(call));
     this.#hearing = createHearing(clock, (event) => {
       if (this.#failure === null && !call.signal.aborted) call.onEvent(event);
     });
@@ -57,6 +57,7 @@ class GeminiLiveSession implements RealtimeSession {
       lookup,
       clock,
       signal: call.signal,
+      hasSpare: call.hasSpare,
       opening: () => setupMessage(settings),
       onMessage: (data) => this.#onMessage(data),
       onLost: (error) => this.#onLost(error),
@@ -110,7 +111,7 @@ class GeminiLiveSession implements RealtimeSession {
     this.#hearing.close();
     this.#failure ??= new AgentStreamError('vendor-failed', { message: 'The session is closed' });
     this.#turn.fail(this.#failure);
-    this.#wake();
+    this.#changes.wake();
   }
 
   async *#read(response: OpenResponse, signal: AbortSignal, ask: () => Promise<void>): AsyncGenerator<RealtimePart> {
@@ -133,30 +134,9 @@ class GeminiLiveSession implements RealtimeSession {
 
   /** @throws the session's failure; the signal's reason once it aborts */
   async #until(holds: () => boolean, limitMs: number, signal: AbortSignal): Promise<void> {
-    const dueMs = this.#clock.nowMs() + limitMs;
-    while (this.#failure === null && !holds() && this.#clock.nowMs() < dueMs) await this.#change(dueMs - this.#clock.nowMs(), signal);
+    await this.#changes.until(() => this.#failure !== null || holds(), limitMs, signal);
     signal.throwIfAborted();
     if (this.#failure !== null) throw this.#failure;
-  }
-
-  /** Settles when something has changed, when the time is up, or when the signal aborts. */
-  #change(limitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const settle = () => {
-        timer.cancel();
-        this.#waiting.delete(settle);
-        signal.removeEventListener('abort', settle);
-        resolve();
-      };
-      const timer = this.#clock.setTimer(limitMs, settle);
-      this.#waiting.add(settle);
-      signal.addEventListener('abort', settle, { once: true });
-      if (signal.aborted) settle();
-    });
-  }
-
-  #wake(): void {
-    for (const settle of [...this.#waiting]) settle();
   }
 
   /** Waits until the vendor writes to nothing. @throws AgentStreamError `vendor-unreachable` where it does not stop. */
@@ -212,7 +192,7 @@ class GeminiLiveSession implements RealtimeSession {
       case 'setup-complete':
         if (this.#link.isReady) return;
         this.#link.noteReady();
-        this.#wake();
+        this.#changes.wake();
         return this.#hearing.connect((message) => this.#link.send(message));
       case 'caller-text':
         this.#link.noteWorking();
@@ -220,12 +200,12 @@ class GeminiLiveSession implements RealtimeSession {
       case 'calls':
         for (const { id } of event.calls) this.#conversation.noteCall(id, this.#turn.isConversing);
         this.#turn.take(event);
-        return this.#wake();
+        return this.#changes.wake();
       default:
         // A vendor that only ends its connections is given up.
         if (event.type !== 'go-away') this.#link.noteWorking();
         this.#turn.take(event);
-        if (event.type === 'turn-complete' || event.type === 'generation-complete') this.#wake();
+        if (event.type === 'turn-complete' || event.type === 'generation-complete') this.#changes.wake();
         if (this.#turn.isLeaving) this.#link.lose(new AgentStreamError('vendor-unreachable', { message: 'The vendor ends the connection' }));
     }
   }
@@ -234,14 +214,14 @@ class GeminiLiveSession implements RealtimeSession {
     this.#conversation.lose();
     this.#hearing.disconnect();
     this.#turn.fail(error);
-    this.#wake();
+    this.#changes.wake();
   }
 
   #onFailed(error: AgentStreamError): void {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#hearing.close();
-    this.#wake();
+    this.#changes.wake();
     this.#call.onEvent({ type: 'stt-failed', error });
   }
 }

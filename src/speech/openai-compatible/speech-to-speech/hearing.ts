@@ -63,7 +63,8 @@ export function createHearing(clock: Clock, onEvent: (event: SpeechToTextEvent) 
   const settle = (id: string, text: string) => {
     const { endPosition } = itemOf(id);
     items.delete(id);
-    if (text.trim() !== '') onEvent({ type: 'transcript-final', text: text.trim() });
+    const endMs = endPosition === null ? {} : { endMs: endPosition / BYTES_PER_MS };
+    if (text.trim() !== '') onEvent({ type: 'transcript-final', text: text.trim(), ...endMs });
     if (endPosition !== null) covered = Math.max(covered, endPosition);
     finalizes.settleCovered(covered);
     // Where the caller went on meanwhile, the turn ends with what follows.

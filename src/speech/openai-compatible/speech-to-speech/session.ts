@@ -1,11 +1,12 @@
 import type { LookupFunction } from 'node:net';
 import type { Clock } from '../../../base/clock.js';
 import { AgentStreamError } from '../../../base/errors.js';
+import { createChangeFeed, type ChangeFeed } from '../../change-feed.js';
 import type { LanguageModelRequest } from '../../language-model.js';
 import { openRealtimeLink, type RealtimeLink } from '../../realtime-link.js';
-import { emptyMemory, lostMemory, noteCall, noteSaid, recall, type RealtimeMemory } from '../../realtime-memory.js';
-import type { RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
-import type { SpeechToTextOptions, SpeechToTextStream } from '../../speech-to-text.js';
+import { lostMemory, memoryOf, noteCall, noteSaid, recall, type RealtimeMemory } from '../../realtime-memory.js';
+import type { RealtimeOptions, RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
+import type { SpeechToTextStream } from '../../speech-to-text.js';
 import { createHearing, type Hearing } from './hearing.js';
 import { audioAppend, itemCreate, parseServerEvent, responseCreate, sayCreate, SESSION_EVENT_ID, sessionUpdate, type ServerEvent } from './messages.js';
 import { createOpenResponse, type OpenResponse } from './response.js';
@@ -27,25 +28,24 @@ export interface OpenaiRealtimeOptions {
 }
 
 /** Opens one call's session. */
-export function openOpenaiRealtime(options: OpenaiRealtimeOptions, call: SpeechToTextOptions): RealtimeSession {
+export function openOpenaiRealtime(options: OpenaiRealtimeOptions, call: RealtimeOptions): RealtimeSession {
   return new OpenaiRealtimeSession(options, call);
 }
 
 class OpenaiRealtimeSession implements RealtimeSession {
   readonly recogniser: SpeechToTextStream;
-  readonly #clock: Clock;
-  readonly #call: SpeechToTextOptions;
+  readonly #changes: ChangeFeed;
+  readonly #call: RealtimeOptions;
   readonly #link: RealtimeLink;
   readonly #hearing: Hearing;
-  readonly #responses = createResponseBook(() => this.#wake());
-  /** Those who wait for the session to change. */
-  readonly #waiting = new Set<() => void>();
-  #memory: RealtimeMemory = emptyMemory;
+  readonly #responses = createResponseBook(() => this.#changes.wake());
+  #memory: RealtimeMemory;
   #failure: AgentStreamError | null = null;
 
-  constructor({ settings, clock, url, headers, lookup }: OpenaiRealtimeOptions, call: SpeechToTextOptions) {
-    this.#clock = clock;
+  constructor({ settings, clock, url, headers, lookup }: OpenaiRealtimeOptions, call: RealtimeOptions) {
+    this.#changes = createChangeFeed(clock);
     this.#call = call;
+    this.#memory = memoryOf(call);
     this.#hearing = createHearing(clock, (event) => {
       if (this.#failure === null && !call.signal.aborted) call.onEvent(event);
     });
@@ -55,6 +55,7 @@ class OpenaiRealtimeSession implements RealtimeSession {
       lookup,
       clock,
       signal: call.signal,
+      hasSpare: call.hasSpare,
       opening: () => sessionUpdate(settings, call.language, call.keyterms),
       onMessage: (data) => this.#onMessage(data),
       onLost: (error) => this.#onLost(error),
@@ -124,29 +125,9 @@ class OpenaiRealtimeSession implements RealtimeSession {
 
   /** @throws the session's failure; the signal's reason once it aborts */
   async #until(holds: () => boolean, limitMs: number, signal: AbortSignal): Promise<void> {
-    const dueMs = this.#clock.nowMs() + limitMs;
-    while (this.#failure === null && !holds() && this.#clock.nowMs() < dueMs) await this.#change(dueMs - this.#clock.nowMs(), signal);
+    await this.#changes.until(() => this.#failure !== null || holds(), limitMs, signal);
     signal.throwIfAborted();
     if (this.#failure !== null) throw this.#failure;
-  }
-
-  /** Settles when something has changed, when the time is up, or when the signal aborts. */
-  #change(limitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const settle = () => {
-        timer.cancel();
-        this.#waiting.delete(settle);
-        signal.removeEventListener('abort', settle);
-        resolve();
-      };
-      const timer = this.#clock.setTimer(limitMs, settle);
-      this.#waiting.add(settle);
-      signal.addEventListener('abort', settle, { once: true });
-    });
-  }
-
-  #wake(): void {
-    for (const settle of [...this.#waiting]) settle();
   }
 
   /** One response at a time is part of the conversation: the vendor refuses another one until it has ended the last. */
@@ -173,7 +154,7 @@ class OpenaiRealtimeSession implements RealtimeSession {
       case 'session-updated':
         if (this.#link.isReady) return;
         this.#link.noteReady();
-        this.#wake();
+        this.#changes.wake();
         return this.#hearing.connect((audio) => this.#link.send(audioAppend(audio)));
       case 'error':
         return this.#onError(event);
@@ -215,7 +196,7 @@ class OpenaiRealtimeSession implements RealtimeSession {
     if (this.#failure !== null) return;
     this.#failure = error;
     this.#hearing.close();
-    this.#wake();
+    this.#changes.wake();
     this.#call.onEvent({ type: 'stt-failed', error });
   }
 }
