@@ -103,6 +103,60 @@ describe('what the guard keeps from connecting', () => {
   });
 });
 
+describe('a corpus of URLs that lead inside, however they are written', () => {
+  const names = {
+    'inside.example': ['10.0.0.7'],
+    'half-inside.example': ['93.184.215.14', '192.168.0.1'],
+    'six-inside.example': ['fd00:ec2::254'],
+    'mapped.example': ['::ffff:169.254.169.254'],
+    'metadata.google.internal': ['169.254.169.254'],
+    localhost: ['127.0.0.1', '::1'],
+    'localhost.': ['127.0.0.1'],
+    'app.localhost': ['127.0.0.1'],
+    '127.0.0.1.nip.example': ['127.0.0.1'],
+  };
+  const looked: string[] = [];
+  const { fetch, check } = createGuardedEgress((hostname, options, callback) => {
+    looked.push(hostname);
+    resolving(names)(hostname, options, callback);
+  });
+
+  it.each([
+    // Loopback and this host, in every notation of the URL standard's IPv4 parser.
+    ...['http://127.0.0.1/', 'http://127.0.0.1:8080/', 'http://127.1/', 'http://127.255.255.254/', 'http://2130706433/', 'http://0x7f000001/', 'http://0x7f.0x0.0x0.0x1/'],
+    ...['http://017700000001/', 'http://0177.0.0.1/', 'http://0177.0.0.0x1/', 'http://127.0.0.1./', 'http://%31%32%37.0.0.1/', 'http://①②⑦.0.0.1/', 'http://127。0。0。1/', 'http://0/', 'http://0.0.0.0/'],
+    // Private networks, carrier-grade NAT, benchmarks, multicast, broadcast.
+    ...['http://10.0.0.1/', 'http://172.16.0.1/', 'http://172.31.255.255/', 'https://192.168.1.1/admin', 'http://100.64.0.1/', 'http://198.18.0.1/', 'http://224.0.0.1/', 'http://255.255.255.255/'],
+    // Metadata services.
+    ...['http://169.254.169.254/latest/meta-data/', 'http://2852039166/', 'http://0xa9fea9fe/', 'http://169.254.43518/', 'http://100.100.100.200/', 'http://192.0.0.192/', 'http://168.63.129.16/'],
+    ...['http://[fd00:ec2::254]/', 'http://[::ffff:169.254.169.254]/', 'http://[::ffff:a9fe:a9fe]/', 'http://metadata.google.internal/'],
+    // IPv6, and IPv4 within it.
+    ...['http://[::1]/', 'http://[::]/', 'http://[0:0:0:0:0:0:0:1]/', 'http://[::127.0.0.1]/', 'http://[::ffff:7f00:1]/', 'http://[64:ff9b::7f00:1]/', 'http://[64:ff9b::169.254.169.254]/'],
+    ...['http://[2002:7f00:1::]/', 'http://[2001:0:7f00:1::]/', 'http://[fe80::1]/', 'http://[fc00::1]/', 'http://[ff02::1]/'],
+    // What stands before the host, or looks like one.
+    ...['http://127.0.0.1#@example.com/', 'http://127.0.0.1\\@example.com/', 'http:127.0.0.1/', 'http:////127.0.0.1/', 'http://\t127.0.0.1/'],
+    // Names.
+    ...['http://localhost/', 'http://LOCALHOST/', 'http://localhost./', 'http://app.localhost/', 'http://127.0.0.1.nip.example/', 'http://inside.example/', 'http://half-inside.example/'],
+    ...['http://six-inside.example/', 'http://mapped.example/'],
+  ])('%s', async (url) => {
+    await expect(fetch(url, { signal: AbortSignal.timeout(1000) })).rejects.toMatchObject({ code: 'egress-refused' });
+  });
+
+  it('an address behind a user name, which no request can be made to either', async () => {
+    const url = 'http://example.com@127.0.0.1/';
+    expect(() => check(url)).toThrow(expect.objectContaining({ code: 'egress-refused' }));
+    await expect(fetch(url)).rejects.toThrow(TypeError);
+  });
+
+  it('lets through what is outside, and looks each name up once, for the connection itself', async () => {
+    expect(() => check('https://api.example.com/v1')).not.toThrow();
+    expect(() => check('http://93.184.215.14/')).not.toThrow();
+    looked.length = 0;
+    await expect(fetch('http://inside.example/')).rejects.toMatchObject({ code: 'egress-refused' });
+    expect(looked).toEqual(['inside.example']);
+  });
+});
+
 describe('the guarded fetch', () => {
   // Loopback plays the Internet: this guard lets everything through.
   const fetch = createGuardedFetch({ check: () => undefined, lookup });

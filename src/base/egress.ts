@@ -9,6 +9,8 @@ const internalNetworks = {
     ['10.0.0.0', 8],
     ['100.64.0.0', 10],
     ['127.0.0.0', 8],
+    // Public by its number, and yet a cloud's metadata service: Azure's "WireServer".
+    ['168.63.129.16', 32],
     ['169.254.0.0', 16],
     ['172.16.0.0', 12],
     ['192.0.0.0', 24],
@@ -16,11 +18,13 @@ const internalNetworks = {
     ['198.18.0.0', 15],
     ['224.0.0.0', 3],
   ],
-  // The unspecified address, loopback, the ways to write IPv4 in IPv6 that are not plainly mapped (RFC 6052, RFC 3056), unique local, link-local, multicast.
+  // The unspecified address, loopback, the ways to write IPv4 in IPv6 that are not plainly mapped (RFC 4291 §2.5.5.1, RFC 6052, RFC 4380, RFC 3056), unique
+  // local, link-local, multicast.
   ipv6: [
-    ['::', 127],
+    ['::', 96],
     ['64:ff9b::', 96],
     ['64:ff9b:1::', 48],
+    ['2001::', 32],
     ['2002::', 16],
     ['fc00::', 7],
     ['fe80::', 10],
