@@ -93,6 +93,7 @@ export function createRunAnalysis(options: AnalysisOptions): (runId: string, sig
       const opened = await options.openJudge(run.organizationId, settings, data.qa_use_workflow_llm ? null : (data.qa_model ?? null));
       work = opened.work;
       const answer = await judgeCall(opened.model, { systemPrompt: data.qa_system_prompt, transcript }, signal);
+      if (answer === null) return { result: failureOf(node, unreadable()), work: done() };
       const { vendor, model } = opened.model;
       return { result: { status: 'done', node_id: id, name: data.name, vendor, model, ...answer }, work: done() };
     } catch (error) {
@@ -151,6 +152,8 @@ export function createRunAnalysis(options: AnalysisOptions): (runId: string, sig
     await settle(claimed.run, { results: [...results, ...retries.map(({ node, retry }) => failureOf(node, retry))], work });
   };
 }
+
+const unreadable = () => new AgentStreamError('vendor-protocol', { message: 'The model gave no judgement that can be read, nor mended it.' });
 
 function failureOf({ id, data }: QaNode, { code, message }: AgentStreamError): NodeResult {
   return { status: 'failed', node_id: id, name: data.name, code, message };

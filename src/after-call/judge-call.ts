@@ -1,4 +1,3 @@
-import { AgentStreamError } from '../base/errors.js';
 import type { LanguageModel, ModelMessage, ModelToolCall } from '../speech/language-model.js';
 import { streamModelPass } from '../speech/model-pass.js';
 import { qaMessages, qaTool, readQaAnswer, repairMessages, type QaAnswer, type QaPass, type SpokenLine } from './qa-answer.js';
@@ -20,19 +19,19 @@ async function readPass(model: LanguageModel, messages: readonly ModelMessage[],
 }
 
 /**
- * Has a model judge a conversation. An answer that is not of the schema is shown to it once, to be mended.
- * @throws AgentStreamError `vendor-*`; `vendor-protocol` where the mended answer is no better; the signal's reason on abort
+ * Has a model judge a conversation. An answer that is not of the schema is shown to it once, to be mended; null where the mended one is no
+ * better: asked again, the model would answer alike.
+ * @throws AgentStreamError `vendor-*`; the signal's reason on abort
  */
 export async function judgeCall(
   model: LanguageModel,
   call: { readonly systemPrompt: string; readonly transcript: readonly SpokenLine[] },
   signal: AbortSignal,
-): Promise<QaAnswer> {
+): Promise<QaAnswer | null> {
   const asked = qaMessages(call.systemPrompt, call.transcript);
   const first = await readPass(model, asked, signal);
   const read = readQaAnswer(first);
   if ('answer' in read) return read.answer;
   const mended = readQaAnswer(await readPass(model, repairMessages(asked, first, read.faults), signal));
-  if ('answer' in mended) return mended.answer;
-  throw new AgentStreamError('vendor-protocol', { message: 'The model gave no judgement that can be read, nor mended it.' });
+  return 'answer' in mended ? mended.answer : null;
 }

@@ -28,7 +28,9 @@ describe('an exported Dograh agent', () => {
     const dograhTypes = ['agentNode', 'endCall', 'globalNode', 'qa', 'startCall', 'trigger', 'tuner', 'webhook'];
     expect([...new Set(clinic.workflow_definition.nodes.map(({ type }) => type))].toSorted()).toEqual(dograhTypes);
     const calendar = 'https://calendar.example.com';
-    const { status, json } = await importing(JSON.parse(JSON.stringify(clinic).replace(calendar, receiver.url)));
+    // Every call is judged, whatever its length. The builtin model gives no judgement: the request after the call does not wait for a better one.
+    const judged = JSON.stringify(clinic).replace('"qa_sample_rate":50', '"qa_sample_rate":100').replace('"qa_min_call_duration":15', '"qa_min_call_duration":1');
+    const { status, json } = await importing(JSON.parse(judged.replace(calendar, receiver.url)));
     expect([status, json['problems']]).toEqual([201, []]);
     expect(json['dropped']).toContainEqual({ path: 'nodes.7', element_id: '8', value_kind: 'object', why: 'node type “tuner”: an integration this server does not have' });
     expect(JSON.stringify(json)).not.toContain('not-a-real-key');
@@ -56,7 +58,7 @@ describe('an exported Dograh agent', () => {
     expect(receiver.received.map(({ path, body }) => [path, JSON.parse(body) as unknown])).toMatchObject([['/calls', { run: run.id, note: null }]]);
     expect(receiver.received[0]?.headers).toMatchObject({ 'x-clinic': 'Riverside Clinic' });
     const { json: shown } = await server.request('GET', `/api/v1/runs/${run.id}`);
-    expect(shown['analysis']).toMatchObject({ nodes: [{ node_id: '7' }] });
+    expect(shown['analysis']).toMatchObject({ status: 'failed', nodes: [{ node_id: '7', status: 'failed', code: 'vendor-protocol' }] });
   }, 60_000);
 
   it('is only looked at in a dry run, with everything that would be wrong', async () => {
