@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { benchBearerToken, benchDomains } from './bench-call.js';
 import { childrenOf } from './cpu-usage.js';
 import type { ProbeReport, ProbeRequest, TurnTimes, VendorDelays, VendorMessage, VendorRequest } from './messages.js';
@@ -197,6 +198,7 @@ function serverEnv(options: ServerOptions, port: number): NodeJS.ProcessEnv {
     AGENT_STREAM_MAX_CALLS: String(options.maxCalls),
     AGENT_STREAM_DRAIN_TIMEOUT_SECONDS: '2',
     LOG_LEVEL: 'warn',
+    ...(process.env.AGENT_STREAM_VOICE_ACTIVITY === undefined ? {} : { AGENT_STREAM_VOICE_ACTIVITY: process.env.AGENT_STREAM_VOICE_ACTIVITY }),
     ...(vendors === null
       ? {}
       : {
@@ -260,8 +262,7 @@ async function turnPartsOf(url: string): Promise<readonly TurnParts[]> {
   return items.flatMap(({ latency }) => latency.turns ?? []);
 }
 
-/** What bin/agent-stream.js does after it has looked whether a build is needed: that belongs before a run, not into it. */
-const serveBuilt = `const { main } = await import(${JSON.stringify(new URL('../dist/cli/main.js', import.meta.url).href)}); process.exitCode = await main(['serve']);`;
+const serveBuilt = fileURLToPath(new URL('serve-built.mjs', import.meta.url));
 
 /** Builds the server where that is needed. */
 export function buildServer(): void {
@@ -276,7 +277,7 @@ const oneCoreFlags = ['--heap-growing-percent=100', '--v8-pool-size=1'];
 export async function startServer(options: ServerOptions): Promise<ServerProcess> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const command = pinned(cores.server, [process.execPath, ...(hasTaskset ? oneCoreFlags : []), '--input-type=module', '--eval', serveBuilt]);
+  const command = pinned(cores.server, [process.execPath, ...(hasTaskset ? oneCoreFlags : []), serveBuilt]);
   const startMs = sharedNowMs();
   const child = start(command, { env: serverEnv(options, port) });
   let output = '';
