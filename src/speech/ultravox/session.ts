@@ -4,6 +4,7 @@ import { AgentStreamError } from '../../base/errors.js';
 import { asRecord, parseJson, type JsonRecord } from '../../base/json.js';
 import { createChangeFeed, type ChangeFeed } from '../change-feed.js';
 import type { LanguageModelRequest } from '../language-model.js';
+import { realtimeEars } from '../realtime-ears.js';
 import { openRealtimeLink, type RealtimeLink } from '../realtime-link.js';
 import { lostMemory, memoryOf, noteCall, noteSaid, recall, type MemoryItem, type RealtimeMemory } from '../realtime-memory.js';
 import type { RealtimeOptions, RealtimePart, RealtimeResponse, RealtimeSession } from '../realtime-model.js';
@@ -76,15 +77,7 @@ class UltravoxSession implements RealtimeSession {
       onLost: (error) => this.#onLost(error),
       onFailed: (error) => this.#onFailed(error),
     });
-    this.recogniser = {
-      push: (audio) => {
-        if (this.#failure === null) this.#hearing.push(audio);
-      },
-      finalize: () => {
-        if (this.#failure === null) this.#hearing.finalize();
-      },
-      close: () => this.close(),
-    };
+    this.recogniser = realtimeEars(this.#hearing, () => this.#failure !== null, () => this.close());
     call.signal.addEventListener('abort', this.#onAbort, { once: true });
     if (call.signal.aborted) this.close();
   }

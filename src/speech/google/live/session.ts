@@ -3,6 +3,7 @@ import type { Clock } from '../../../base/clock.js';
 import { AgentStreamError } from '../../../base/errors.js';
 import { createChangeFeed, type ChangeFeed } from '../../change-feed.js';
 import type { LanguageModelRequest } from '../../language-model.js';
+import { realtimeEars } from '../../realtime-ears.js';
 import { openRealtimeLink, type RealtimeLink } from '../../realtime-link.js';
 import { memoryOf, type MemoryItem } from '../../realtime-memory.js';
 import type { RealtimeOptions, RealtimePart, RealtimeResponse, RealtimeSession } from '../../realtime-model.js';
@@ -64,15 +65,7 @@ class GeminiLiveSession implements RealtimeSession {
       onFailed: (error) => this.#onFailed(error),
       closeError,
     });
-    this.recogniser = {
-      push: (audio) => {
-        if (this.#failure === null) this.#hearing.push(audio);
-      },
-      finalize: () => {
-        if (this.#failure === null) this.#hearing.finalize();
-      },
-      close: () => this.close(),
-    };
+    this.recogniser = realtimeEars(this.#hearing, () => this.#failure !== null, () => this.close());
     call.signal.addEventListener('abort', this.#onAbort, { once: true });
     if (call.signal.aborted) this.close();
   }
